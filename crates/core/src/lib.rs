@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod error;
+pub mod finding;
 pub mod metric;
 pub mod numeric;
 pub mod observe;
@@ -21,9 +22,12 @@ pub mod warning;
 
 pub use block::{Block, Category, Column, Levels, LevelsBuilder, Table};
 pub use error::Error;
+pub use metric::{Metric, Predictions};
 pub use observe::{Cancel, Clock, Context, Event, Observer};
 pub use rows::{RowSet, Rows, Source, View};
 pub use schema::{Field, Kind, Role, Schema};
+pub use split::{Fold, Split};
+pub use summary::ColumnSummary;
 pub use task::{Targets, Task};
 pub use warning::{Code, Warning};
 
