@@ -1,1 +1,19 @@
-//! trees
+//! How trees are grown: bin, histogram, split, grow, boost, forest. Training only; what is fitted and predicts lives in
+//! `tabwright_model::trees`.
+//!
+//! Boosting, from the outside in: [`boost::fit`] bins the features once ([`bin`]), asks an [`objective`] for gradients
+//! each round, rounds them to fixed point ([`gradient`]), and lets a [`grow::Grower`] build a tree. The grower asks for
+//! the histograms of a set of nodes through one narrow interface, [`grow::Histograms`], and finds splits in them with
+//! [`split`]. Forests ([`forest::fit`]) share the bins, and grow to purity with a layout of their own.
+//!
+//! # Determinism
+//! Gradients and targets are summed as integers, so sums do not depend on their order; ties are broken by (gain,
+//! feature, bin); draws are keyed by (seed, round, row). The same rows, parameters and seed give the same bytes on any
+//! number of threads, in debug and in release.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
+
+pub mod boost;
+pub mod error;
+pub mod forest;
+
+pub use error::{Error, Result};

@@ -1,0 +1,309 @@
+//! What can be trained: candidate types with their hyperparameters, the registry that finds them by name, and the
+//! interface that a learner implements.
+//!
+//! A learner sees features and targets of fitting rows and returns a predictor that is data. So a candidate of a
+//! user's own, registered by name, is stored, loaded and served like those that come with the library.
+
+mod baseline;
+mod forest;
+mod gbdt;
+mod linear;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tabwright_core::{Cancel, Targets, Task, Warning, suggest};
+use tabwright_model::Features;
+use tabwright_model::model::{Link, Predictor};
+
+use crate::error::{Error, Result};
+use crate::param::{Allowed, Params, Spec, Value};
+use crate::transform::Family;
+
+pub use baseline::constant;
+
+/// Fitting rows, ready to be learned from.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    /// What is to be learned.
+    pub task: &'a Task,
+    /// The features of the rows.
+    pub features: &'a Features,
+    /// Targets and weights of the rows; class weights are multiplied in.
+    pub targets: &'a Targets,
+    /// A key per row, for draws that follow the row and not its place.
+    pub keys: &'a [u64],
+    /// Seed of the learner.
+    pub seed: u64,
+    /// Number of rounds that earlier fits settled on: no early stopping then.
+    pub rounds: Option<u32>,
+    /// The wish to stop.
+    pub cancel: &'a Cancel,
+}
+
+/// What a learner returns.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    /// What turns features into raw scores.
+    pub predictor: Predictor,
+    /// What turns raw scores into predictions.
+    pub link: Link,
+    /// The number of rounds that early stopping chose.
+    pub rounds: Option<u32>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+impl Learned {
+    /// A result without more to say.
+    pub fn new(predictor: Predictor, link: Link) -> Self {
+        Learned { predictor, link, rounds: None, warnings: Vec::new() }
+    }
+}
+
+/// Learns a predictor from fitting rows.
+pub trait Learner: Send + Sync {
+    /// Fits on the rows of a sample.
+    ///
+    /// # Errors
+    /// If the rows or the parameters do not allow it.
+    ///
+    /// # Determinism
+    /// The same sample gives the same predictor, on any number of threads.
+    fn fit(&self, sample: &Sample<'_>) -> Result<Learned>;
+}
+
+type Build = dyn Fn(&Task, &Params) -> Result<Box<dyn Learner>> + Send + Sync;
+
+/// A type of candidate: a name, hyperparameters, and how a learner is made of them.
+#[derive(Clone)]
+pub struct CandidateType {
+    /// The name in configurations, leaderboards and model files.
+    pub name: String,
+    /// Names that are accepted for it on input.
+    pub aliases: Vec<String>,
+    /// In which form it wants its features.
+    pub family: Family,
+    /// One sentence for the documentation.
+    pub doc: String,
+    /// Whether it can learn classes, and numbers.
+    pub tasks: Tasks,
+    /// Its hyperparameters.
+    pub params: Vec<Spec>,
+    build: Arc<Build>,
+}
+
+/// Which tasks a type of candidate can learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tasks {
+    /// Binary and multiclass.
+    Classification,
+    /// Numbers.
+    Regression,
+    /// Both.
+    Any,
+}
+
+impl Tasks {
+    /// Whether a task is among them.
+    pub fn contains(self, task: &Task) -> bool {
+        match self {
+            Tasks::Any => true,
+            Tasks::Classification => task.is_classification(),
+            Tasks::Regression => !task.is_classification(),
+        }
+    }
+}
+
+impl std::fmt::Debug for CandidateType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CandidateType").field("name", &self.name).field("family", &self.family).finish_non_exhaustive()
+    }
+}
+
+/// Class weights work the same for every candidate that learns classes.
+const CLASS_WEIGHT: Spec = Spec {
+    name: "class_weight",
+    aliases: &[],
+    default: Value::None,
+    allowed: Allowed::ClassWeight,
+    optional: true,
+    doc: "Weights of the classes: \"balanced\" gives each class the same total weight.",
+};
+
+impl CandidateType {
+    /// A type of candidate of one's own.
+    pub fn new(
+        name: impl Into<String>,
+        family: Family,
+        tasks: Tasks,
+        mut params: Vec<Spec>,
+        build: impl Fn(&Task, &Params) -> Result<Box<dyn Learner>> + Send + Sync + 'static,
+    ) -> Self {
+        if tasks != Tasks::Regression {
+            params.push(CLASS_WEIGHT);
+        }
+        let (aliases, doc) = (Vec::new(), String::new());
+        CandidateType { name: name.into(), aliases, family, doc, tasks, params, build: Arc::new(build) }
+    }
+
+    fn documented(mut self, doc: &str, aliases: &[&str]) -> Self {
+        self.doc = doc.to_owned();
+        self.aliases = aliases.iter().map(|a| (*a).to_owned()).collect();
+        self
+    }
+}
+
+/// The types of candidates that can be asked for by name.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    types: Vec<CandidateType>,
+}
+
+impl Default for Registry {
+    /// The types that come with the library.
+    fn default() -> Self {
+        let types = [linear::types(), forest::types(), gbdt::types(), baseline::types()].concat();
+        Registry { types }
+    }
+}
+
+impl Registry {
+    /// Adds a type, in the place of one with the same name.
+    pub fn register(&mut self, candidate_type: CandidateType) {
+        self.types.retain(|t| t.name != candidate_type.name);
+        self.types.push(candidate_type);
+    }
+
+    /// All types, in the order of the documentation.
+    pub fn types(&self) -> &[CandidateType] {
+        &self.types
+    }
+
+    /// A type by its name or an alias.
+    ///
+    /// # Errors
+    /// With the nearest name.
+    pub fn find(&self, name: &str) -> Result<&CandidateType> {
+        let found = self.types.iter().find(|t| t.name == name || t.aliases.iter().any(|a| a == name));
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.types.iter().map(|t| t.name.as_str()).collect();
+            Error::Core(tabwright_core::Error::UnknownName {
+                what: "candidate",
+                found: name.to_owned(),
+                hint: suggest::did_you_mean(name, names.iter().copied()),
+                allowed: names.join(", "),
+            })
+        })
+    }
+
+    /// The candidates that are trained when none is named: every type that can learn the task.
+    pub fn for_task(&self, task: &Task) -> Vec<&CandidateType> {
+        self.types.iter().filter(|t| t.tasks.contains(task) && t.name != BASELINE).collect()
+    }
+}
+
+/// The floor of every leaderboard.
+pub const BASELINE: &str = "baseline";
+
+/// A candidate as it is asked for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CandidateConfig {
+    /// The name on the leaderboard.
+    pub name: String,
+    /// Its type; the name itself where none is given.
+    pub candidate_type: Option<String>,
+    /// Raw hyperparameters.
+    pub params: BTreeMap<String, Value>,
+}
+
+/// A candidate that is ready to be fitted.
+#[derive(Clone)]
+pub struct Candidate {
+    /// The name on the leaderboard.
+    pub name: String,
+    /// Its type's name.
+    pub candidate_type: String,
+    /// In which form it wants its features.
+    pub family: Family,
+    /// All hyperparameters.
+    pub params: Params,
+    learner: Arc<dyn Learner>,
+}
+
+impl std::fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Candidate").field("name", &self.name).field("params", &self.params).finish_non_exhaustive()
+    }
+}
+
+impl Candidate {
+    /// Resolves what is asked for.
+    ///
+    /// # Errors
+    /// For an unknown type, one that cannot learn the task, or hyperparameters out of range.
+    pub fn resolve(config: &CandidateConfig, task: &Task, registry: &Registry) -> Result<Self> {
+        let found = registry.find(config.candidate_type.as_deref().unwrap_or(&config.name))?;
+        if !found.tasks.contains(task) {
+            let able: Vec<&str> = registry.for_task(task).iter().map(|t| t.name.as_str()).collect();
+            return Err(Error::Config(format!(
+                "`{}` cannot learn a {} task; these can: {}",
+                config.name,
+                task.name(),
+                able.join(", ")
+            )));
+        }
+        let params = Params::resolve(&config.name, &config.params, &found.params)?;
+        let learner = Arc::from((found.build)(task, &params)?);
+        // A type asked for by another library's name carries ours from here on.
+        let name = if found.aliases.contains(&config.name) { &found.name } else { &config.name };
+        Ok(Candidate { name: name.clone(), candidate_type: found.name.clone(), family: found.family, params, learner })
+    }
+
+    /// Learns a predictor. Class weights are multiplied into the targets' weights; where the fitting rows have one
+    /// class only, the answer is that class whatever the type.
+    ///
+    /// # Errors
+    /// From the learner.
+    pub fn fit(&self, sample: &Sample<'_>) -> Result<Learned> {
+        if baseline::has_one_answer(sample) {
+            return constant(sample);
+        }
+        let weighted = self.class_weighted(sample)?;
+        self.learner.fit(&Sample { targets: weighted.as_ref().unwrap_or(sample.targets), ..*sample })
+    }
+
+    fn class_weighted(&self, sample: &Sample<'_>) -> Result<Option<Targets>> {
+        if !sample.task.is_classification() || !self.params.contains(CLASS_WEIGHT.name) {
+            return Ok(None);
+        }
+        let labels = sample.task.labels();
+        let weights: Vec<f64> = match self.params.get(CLASS_WEIGHT.name) {
+            Value::Map(map) => {
+                if let Some(label) = map.keys().find(|l| !labels.contains(l)) {
+                    let known = labels.iter().map(String::as_str);
+                    let hint = suggest::did_you_mean(label, known.clone());
+                    let known = suggest::shorten(known);
+                    return Err(Error::Config(format!(
+                        "candidate `{}`: class_weight names the label `{label}`, which is not one{hint}; the labels are: {known}",
+                        self.name
+                    )));
+                }
+                labels.iter().map(|l| map.get(l).copied().unwrap_or(1.0)).collect()
+            }
+            Value::Text(_) => balanced(sample.targets, labels.len()),
+            _ => return Ok(None),
+        };
+        let rows = 0..sample.targets.len();
+        let own = rows.map(|r| sample.targets.weight(r) * weights[sample.targets.values[r] as usize]).collect();
+        Ok(Some(Targets { values: sample.targets.values.clone(), weights: Some(own) }))
+    }
+}
+
+/// `n / (k · n_c)` for each class, from counts of rows, as scikit-learn's `class_weight="balanced"`.
+fn balanced(targets: &Targets, n_classes: usize) -> Vec<f64> {
+    let mut counts = vec![0u64; n_classes];
+    targets.values.iter().for_each(|&c| counts[c as usize] += 1);
+    let present = counts.iter().filter(|c| **c > 0).count() as f64;
+    counts.iter().map(|&c| if c == 0 { 1.0 } else { targets.len() as f64 / (present * c as f64) }).collect()
+}

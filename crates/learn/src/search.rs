@@ -1,0 +1,225 @@
+//! The search: every candidate on every fold and on the training part, the best by the metric, one last fit.
+//!
+//! The test part is scored once, by the model that is stored. Nothing here looks at it before.
+
+mod jobs;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tabwright_core::metric::{self, Metric};
+use tabwright_core::split::Fold;
+use tabwright_core::{Cancel, Code, Context, Event, RowSet, Rows, Warning};
+use tabwright_model::Model;
+use tabwright_model::evidence::Metrics;
+
+use crate::candidate::{BASELINE, Candidate};
+use crate::error::{Error, Result};
+use crate::fit::{self, Material};
+
+/// Where the metric that decides is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelectOn {
+    /// The mean over the folds.
+    #[default]
+    Cv,
+    /// The validation part.
+    Validation,
+}
+
+/// Which rows serve for what, ascending positions.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// Rows that candidates are fitted on.
+    pub train: &'a [u32],
+    /// Rows that candidates are compared on; may be none.
+    pub validation: &'a [u32],
+    /// Rows that the stored model is scored on; may be none.
+    pub test: &'a [u32],
+    /// Folds of the training rows; may be none.
+    pub folds: &'a [Fold],
+}
+
+/// How the best is chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection {
+    /// The metric that decides.
+    pub metric: Metric,
+    /// Where it is measured.
+    pub on: SelectOn,
+}
+
+/// One candidate's line of the leaderboard.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// The metric that decides, on each fold.
+    pub cv_scores: Vec<f64>,
+    /// Every metric, as means over the folds.
+    pub cv_metrics: Metrics,
+    /// Metrics on the validation part.
+    pub validation: Option<Metrics>,
+    /// Seconds of the fit on the training part, or of a fold's on average.
+    pub fit_seconds: f64,
+    /// Seconds of predicting the validation part, or a fold's on average.
+    pub predict_seconds: f64,
+    /// Rounds that early stopping chose, in the middle of the folds.
+    pub rounds: Option<u32>,
+    /// Why the candidate could not be fitted or is not complete.
+    pub failure: Option<String>,
+}
+
+impl Line {
+    /// Mean and standard deviation (population form) over the folds with a defined score.
+    pub fn cv_mean_std(&self) -> Option<(f64, f64)> {
+        let scores: Vec<f64> = self.cv_scores.iter().copied().filter(|s| !s.is_nan()).collect();
+        if scores.is_empty() {
+            return None;
+        }
+        let n = scores.len() as f64;
+        let mean = scores.iter().sum::<f64>() / n;
+        let variance = scores.iter().map(|s| (s - mean) * (s - mean)).sum::<f64>() / n;
+        Some((mean, variance.sqrt()))
+    }
+
+    fn selection_score(&self, selection: Selection) -> Option<f64> {
+        match selection.on {
+            SelectOn::Cv => self.cv_mean_std().map(|(mean, _)| mean),
+            SelectOn::Validation => self.validation.as_ref()?.get(selection.metric.name()).copied(),
+        }
+    }
+}
+
+/// What the search found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The model that is stored.
+    pub model: Model,
+    /// Its line.
+    pub best: usize,
+    /// Every candidate, best first; those that failed last.
+    pub leaderboard: Vec<Line>,
+    /// Of the stored model, on the rows it was fitted on.
+    pub train: Metrics,
+    /// Of the stored model, on the test part.
+    pub test: Option<Metrics>,
+    /// Rounds of the final fit, where early stopping chose them.
+    pub rounds: Option<u32>,
+    /// Columns that the stored model leaves out, and why.
+    pub left_out: Vec<Warning>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+    /// Seconds of the final fit.
+    pub fit_seconds: f64,
+}
+
+/// Compares candidates, chooses the best and fits it on training and validation rows.
+///
+/// # Errors
+/// [`Error::Config`] where there is nothing to choose by, [`Error::NoCandidate`] where none could be fitted,
+/// [`Error::Cancelled`] if the user stopped it before one was complete.
+pub fn search(
+    material: &Material<'_>,
+    parts: Parts<'_>,
+    candidates: &[Candidate],
+    selection: Selection,
+    context: Context<'_>,
+) -> Result<Found> {
+    let selection = checked(parts, candidates, selection)?;
+    let mut warnings = Vec::new();
+    let lines = jobs::run(material, parts, candidates, selection.metric, context);
+    if context.cancel.is_cancelled() {
+        let done = lines.iter().filter(|l| l.failure.is_none()).count();
+        let message =
+            format!("stopped early: {done} of {} candidates are complete; the best of them is kept", lines.len());
+        warnings.push(Warning::general(Code::Interrupted, message));
+    }
+    for line in lines.iter().filter(|l| !context.cancel.is_cancelled() && l.failure.is_some()) {
+        let why = line.failure.as_deref().unwrap_or_default();
+        let message = format!("candidate `{}` could not be fitted: {why}", line.candidate.name);
+        warnings.push(Warning::general(Code::CandidateFailed, message));
+    }
+    let leaderboard = ranked(lines, selection);
+    let best = &leaderboard[0];
+    if let Some(why) = &best.failure {
+        return Err(if context.cancel.is_cancelled() { Error::Cancelled } else { Error::NoCandidate(why.clone()) });
+    }
+    context.observer.event(Event::Phase { name: "final fit", steps: Some(1) });
+    // The wish to stop ended the comparison; the best so far is still to be fitted.
+    let never = Cancel::new();
+    let cancel = if context.cancel.is_cancelled() { &never } else { context.cancel };
+    let mut rows: Vec<u32> = [parts.train, parts.validation].concat();
+    rows.sort_unstable();
+    let started = context.clock.seconds();
+    let mut fitted = fit::fit(material, &best.candidate, &rows, best.rounds, cancel)?;
+    let mut rounds = best.rounds;
+    if let (None, Some(chosen)) = (best.rounds, fitted.rounds) {
+        fitted = fit::fit(material, &best.candidate, &rows, Some(chosen), cancel)?;
+        rounds = Some(chosen);
+    }
+    let fit_seconds = context.clock.seconds() - started;
+    warnings.append(&mut fitted.warnings);
+    let train = score(material, &fitted.model, &rows)?;
+    let test = if parts.test.is_empty() { None } else { Some(score(material, &fitted.model, parts.test)?) };
+    context.observer.event(Event::Step { name: &best.candidate.name });
+    let (model, left_out) = (fitted.model, fitted.left_out);
+    Ok(Found { model, best: 0, leaderboard, train, test, rounds, left_out, warnings, fit_seconds })
+}
+
+/// Where nothing can be measured, one candidate is trained and nothing is scored; without folds the validation part
+/// decides.
+fn checked(parts: Parts<'_>, candidates: &[Candidate], mut selection: Selection) -> Result<Selection> {
+    let no_folds = parts.folds.is_empty();
+    let no_validation = parts.validation.is_empty();
+    if no_folds && no_validation && candidates.len() > 1 {
+        let names: Vec<&str> = candidates.iter().map(|c| c.name.as_str()).collect();
+        return Err(Error::Config(format!(
+            "there is nothing to choose by: no folds and no validation part, but {} candidates ({}); name one with \
+             --candidates, or give folds or a validation part",
+            candidates.len(),
+            names.join(", ")
+        )));
+    }
+    if no_validation && !no_folds && selection.on == SelectOn::Validation {
+        return Err(Error::Config("the choice is to be made on the validation part, but there is none".into()));
+    }
+    if no_folds && !no_validation {
+        selection.on = SelectOn::Validation;
+    }
+    Ok(selection)
+}
+
+/// Best first; equal ones in the order in which they were asked for, the baseline after its equals.
+fn ranked(mut lines: Vec<Line>, selection: Selection) -> Vec<Line> {
+    let sign = if selection.metric.greater_is_better() { 1.0 } else { -1.0 };
+    let key = |line: &Line| match (&line.failure, line.selection_score(selection)) {
+        (Some(_), _) => f64::NEG_INFINITY,
+        (None, Some(score)) if score.is_finite() => sign * score,
+        _ => f64::MIN,
+    };
+    lines.sort_by(|a, b| {
+        key(b).total_cmp(&key(a)).then((a.candidate.name == BASELINE).cmp(&(b.candidate.name == BASELINE)))
+    });
+    lines
+}
+
+/// All metrics of a model on some rows; those that are not defined are left out.
+pub(crate) fn score(material: &Material<'_>, model: &Model, rows: &[u32]) -> Result<Metrics> {
+    let scorer = model.bind(material.table.schema())?;
+    let predictions = scorer.predict(Rows::new(material.table.block(), RowSet::List(rows)));
+    let targets = material.targets.take(rows);
+    let scores = metric::scores(material.task(), &targets, &predictions);
+    Ok(scores.into_iter().filter(|(_, s)| s.is_finite()).map(|(m, s)| (m.name().to_owned(), s)).collect())
+}
+
+/// The mean of each metric over the folds that define it.
+fn mean_metrics(folds: &[Metrics]) -> Metrics {
+    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (name, value) in folds.iter().flatten() {
+        let sum = sums.entry(name).or_default();
+        *sum = (sum.0 + value, sum.1 + 1.0);
+    }
+    sums.into_iter().map(|(name, (sum, n))| (name.to_owned(), sum / n)).collect()
+}

@@ -1,0 +1,133 @@
+//! The fits of a search: one for each candidate and fold, one for each candidate on the training part. They run side
+//! by side, the slow ones first, on the threads of the caller's pool.
+
+use std::sync::OnceLock;
+
+use tabwright_core::metric::Metric;
+use tabwright_core::{Context, Event};
+use tabwright_model::evidence::Metrics;
+
+use super::{Line, Parts, mean_metrics, score};
+use crate::candidate::Candidate;
+use crate::error::Result;
+use crate::fit::{self, Material};
+
+/// One fit: of a candidate, on a fold or (`None`) on the training part.
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    candidate: usize,
+    fold: Option<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct Outcome {
+    metrics: Metrics,
+    rounds: Option<u32>,
+    fit_seconds: f64,
+    predict_seconds: f64,
+}
+
+/// Types whose fits take longest start first, so that no core waits for the last one.
+const SLOW_FIRST: [&str; 4] = ["random_forest", "extra_trees", "gbdt_depthwise", "gbdt_leafwise"];
+
+pub(super) fn run(
+    material: &Material<'_>,
+    parts: Parts<'_>,
+    candidates: &[Candidate],
+    metric: Metric,
+    context: Context<'_>,
+) -> Vec<Line> {
+    let folds = (0..parts.folds.len()).map(Some);
+    let whole = (!parts.validation.is_empty()).then_some(None);
+    let places: Vec<Option<usize>> = folds.chain(whole).collect();
+    let jobs = (0..candidates.len()).flat_map(|candidate| places.iter().map(move |&fold| Job { candidate, fold }));
+    let mut jobs: Vec<Job> = jobs.collect();
+    let slowness = |job: &Job| {
+        let own = &candidates[job.candidate].candidate_type;
+        (SLOW_FIRST.iter().position(|t| t == own).unwrap_or(SLOW_FIRST.len()), job.fold.is_some())
+    };
+    jobs.sort_by_key(slowness);
+    if !jobs.is_empty() {
+        context.observer.event(Event::Phase { name: "comparing candidates", steps: Some(jobs.len()) });
+    }
+    let results: Vec<OnceLock<Result<Outcome>>> = jobs.iter().map(|_| OnceLock::new()).collect();
+    rayon::scope_fifo(|scope| {
+        for (job, result) in jobs.iter().zip(&results) {
+            scope.spawn_fifo(move |_| {
+                if context.cancel.is_cancelled() {
+                    return;
+                }
+                let outcome = one(material, parts, &candidates[job.candidate], job.fold, context);
+                report(candidates, *job, &outcome, metric, context);
+                // A fit that was cut short by the wish to stop is no result.
+                if !context.cancel.is_cancelled() || outcome.is_ok() {
+                    let _ = result.set(outcome);
+                }
+            });
+        }
+    });
+    let results: Vec<(Job, Option<Result<Outcome>>)> =
+        jobs.into_iter().zip(results.into_iter().map(OnceLock::into_inner)).collect();
+    candidates.iter().enumerate().map(|(c, candidate)| line(candidate, c, &results, metric)).collect()
+}
+
+fn one(
+    material: &Material<'_>,
+    parts: Parts<'_>,
+    candidate: &Candidate,
+    fold: Option<usize>,
+    context: Context<'_>,
+) -> Result<Outcome> {
+    let (fitting, scoring) = match fold {
+        Some(f) => (&parts.folds[f].fit[..], &parts.folds[f].score[..]),
+        None => (parts.train, parts.validation),
+    };
+    let start = context.clock.seconds();
+    let fitted = fit::fit(material, candidate, fitting, None, context.cancel)?;
+    let middle = context.clock.seconds();
+    let metrics = score(material, &fitted.model, scoring)?;
+    let end = context.clock.seconds();
+    Ok(Outcome { metrics, rounds: fitted.rounds, fit_seconds: middle - start, predict_seconds: end - middle })
+}
+
+fn report(candidates: &[Candidate], job: Job, outcome: &Result<Outcome>, metric: Metric, context: Context<'_>) {
+    let name = &candidates[job.candidate].name;
+    if let (Some(fold), Ok(outcome)) = (job.fold, outcome) {
+        let score = outcome.metrics.get(metric.name()).copied().unwrap_or(f64::NAN);
+        context.observer.event(Event::Fold { candidate: name, fold, score });
+    }
+    let step = job.fold.map_or_else(|| name.clone(), |fold| format!("{name}, fold {}", fold + 1));
+    context.observer.event(Event::Step { name: &step });
+}
+
+fn line(candidate: &Candidate, position: usize, results: &[(Job, Option<Result<Outcome>>)], metric: Metric) -> Line {
+    let own = || results.iter().filter(|(job, _)| job.candidate == position);
+    let failure = own().find_map(|(_, result)| match result {
+        Some(Ok(_)) => None,
+        Some(Err(error)) => Some(error.to_string()),
+        None => Some("it was not complete when the search was stopped".to_owned()),
+    });
+    let mut folds: Vec<(usize, &Outcome)> =
+        own().filter_map(|(job, r)| Some((job.fold?, r.as_ref()?.as_ref().ok()?))).collect();
+    folds.sort_unstable_by_key(|(fold, _)| *fold);
+    let whole = own().find(|(job, _)| job.fold.is_none()).and_then(|(_, r)| r.as_ref()?.as_ref().ok());
+    let folds: Vec<&Outcome> = folds.into_iter().map(|(_, o)| o).collect();
+    let metrics: Vec<Metrics> = folds.iter().map(|o| o.metrics.clone()).collect();
+    let timed: Vec<&Outcome> = whole.map_or_else(|| folds.clone(), |w| vec![w]);
+    let mean = |value: fn(&Outcome) -> f64| timed.iter().map(|o| value(o)).sum::<f64>() / timed.len().max(1) as f64;
+    let mut rounds: Vec<u32> = folds.iter().filter_map(|o| o.rounds).collect();
+    if rounds.is_empty() {
+        rounds.extend(whole.and_then(|w| w.rounds));
+    }
+    rounds.sort_unstable();
+    Line {
+        candidate: candidate.clone(),
+        cv_scores: metrics.iter().map(|m| m.get(metric.name()).copied().unwrap_or(f64::NAN)).collect(),
+        cv_metrics: mean_metrics(&metrics),
+        validation: whole.map(|w| w.metrics.clone()),
+        fit_seconds: mean(|o| o.fit_seconds),
+        predict_seconds: mean(|o| o.predict_seconds),
+        rounds: rounds.get(rounds.len() / 2).copied(),
+        failure,
+    }
+}

@@ -1,0 +1,139 @@
+//! The data contract: do rows look like those that a model was trained on? A pure function of a model, the summaries of
+//! its training columns, and a table.
+
+use tabwright_core::summary::ColumnSummary;
+use tabwright_core::{Code, Column, Rows, Table, Warning};
+
+use crate::features::CODE_UNSEEN;
+use crate::levels::FrozenLevels;
+use crate::model::{Model, readable};
+use crate::pipeline::Operator;
+
+/// What is still no breach. Shares of rows, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Largest share of rows with a level that the model has not seen.
+    pub unseen: f64,
+    /// Largest share of rows outside of the range of the training rows.
+    pub out_of_range: f64,
+    /// Largest rise of the share of missing values.
+    pub more_missing: f64,
+}
+
+impl Default for Limits {
+    /// 5%, 5% and 10 points.
+    fn default() -> Self {
+        Limits { unseen: 0.05, out_of_range: 0.05, more_missing: 0.10 }
+    }
+}
+
+/// The verdict.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Verdict {
+    /// Where the contract is broken, in the order of the model's inputs.
+    pub breaches: Vec<Warning>,
+    /// What is different and allowed.
+    pub notes: Vec<Warning>,
+}
+
+/// Holds a table against the contract of a model.
+pub fn check(model: &Model, summaries: &[ColumnSummary], table: &Table, limits: Limits) -> Verdict {
+    let mut verdict = Verdict::default();
+    let schema = table.schema();
+    for (i, input) in model.pipeline().inputs().iter().enumerate() {
+        let Some(position) = schema.position(&input.name) else {
+            let message = format!("the model needs this {} column, the data has none of this name", input.kind);
+            verdict.breaches.push(Warning::column(Code::MissingColumn, &input.name, message));
+            continue;
+        };
+        let found = schema.fields()[position].kind;
+        let column = table.column(position);
+        let all_missing = (0..column.len()).all(|row| column.is_missing(row));
+        if found != input.kind && !all_missing {
+            let message = format!("it holds {found} values, the model was trained on {} ones", input.kind);
+            let change = Warning::column(Code::ChangedKind, &input.name, message);
+            if !readable(found, input.kind) {
+                verdict.breaches.push(change);
+                continue;
+            }
+            verdict.notes.push(change);
+        }
+        let levels = model.pipeline().steps().iter().find_map(|step| match &step.operator {
+            Operator::Encode { input, levels } if *input == i => Some(levels),
+            _ => None,
+        });
+        let summary = summaries.iter().find(|s| s.name == input.name);
+        let own = Own { name: &input.name, column, rows: Rows::all(table.block()) };
+        own.unseen(levels, limits.unseen, &mut verdict);
+        own.out_of_range(summary, limits.out_of_range, &mut verdict);
+        own.more_missing(summary, limits.more_missing, &mut verdict);
+    }
+    let needed = |name: &str| {
+        model.signature().target == name || model.pipeline().inputs().iter().any(|input| input.name == name)
+    };
+    let extra: Vec<&str> = schema.names().filter(|name| !needed(name)).collect();
+    if !extra.is_empty() {
+        let names = tabwright_core::suggest::shorten(extra.iter().copied());
+        verdict.notes.push(Warning::general(Code::ExtraColumn, format!("the model does not read {names}")));
+    }
+    verdict
+}
+
+/// One column that is held against its contract.
+struct Own<'a> {
+    name: &'a str,
+    column: &'a Column,
+    rows: Rows<'a>,
+}
+
+impl Own<'_> {
+    fn unseen(&self, levels: Option<&FrozenLevels>, limit: f64, verdict: &mut Verdict) {
+        let Some(levels) = levels else { return };
+        let mut codes = Vec::with_capacity(self.rows.len());
+        levels.encode(self.column, self.rows.set(), &mut codes);
+        let unseen = codes.iter().filter(|c| **c == CODE_UNSEEN).count();
+        let Some(first) = codes.iter().position(|c| *c == CODE_UNSEEN) else { return };
+        let example = match self.column {
+            Column::Category(category) => category.get(first).unwrap_or_default().chars().take(40).collect(),
+            column => crate::levels::shortest(column.number(first)),
+        };
+        let text = format!("have a level that the model has not seen, such as `{example}` in row {}", first + 1);
+        self.judge(Code::UnseenLevels, unseen, limit, &text, verdict);
+    }
+
+    fn out_of_range(&self, summary: Option<&ColumnSummary>, limit: f64, verdict: &mut Verdict) {
+        let Some(numbers) = summary.and_then(|s| s.numbers.as_ref()) else { return };
+        let outside = |row: &usize| {
+            let x = self.column.number(*row);
+            x < numbers.min || x > numbers.max
+        };
+        let count = self.rows.set().iter().filter(outside).count();
+        let Some(first) = self.rows.set().iter().find(outside) else { return };
+        let example = crate::levels::shortest(self.column.number(first));
+        let (low, high) = (crate::levels::shortest(numbers.min), crate::levels::shortest(numbers.max));
+        let text = format!(
+            "lie outside of [{low}, {high}], the range of the training rows, such as {example} in row {}",
+            first + 1
+        );
+        self.judge(Code::OutOfRange, count, limit, &text, verdict);
+    }
+
+    fn more_missing(&self, summary: Option<&ColumnSummary>, limit: f64, verdict: &mut Verdict) {
+        let Some(summary) = summary.filter(|s| s.count > 0 && !self.rows.is_empty()) else { return };
+        let before = summary.missing as f64 / summary.count as f64;
+        let missing = self.rows.set().iter().filter(|row| self.column.is_missing(*row)).count();
+        let now = missing as f64 / self.rows.len() as f64;
+        if now > before + limit {
+            let message =
+                format!("{:.1}% are missing, {:.1}% were when the model was trained", now * 100.0, before * 100.0);
+            verdict.breaches.push(Warning::column(Code::MoreMissing, self.name, message));
+        }
+    }
+
+    fn judge(&self, code: Code, count: usize, limit: f64, text: &str, verdict: &mut Verdict) {
+        let share = count as f64 / self.rows.len() as f64;
+        let message = format!("{count} of {} rows ({:.1}%) {text}", self.rows.len(), share * 100.0);
+        let warning = Warning::column(code, self.name, message);
+        if share > limit { verdict.breaches.push(warning) } else { verdict.notes.push(warning) }
+    }
+}

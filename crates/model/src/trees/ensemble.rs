@@ -1,0 +1,313 @@
+//! The ensemble in its compact layout: every tree in preorder, 16 bytes a node.
+
+use crate::features::{FeatureColumn, Features};
+use crate::pipeline::SlotType;
+use crate::trees::{Child, Decision, Split, Tree, describe};
+
+/// How the trees' answers become raw scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregation {
+    /// Base score plus the sum: boosting.
+    Sum,
+    /// Base score plus the mean: forests.
+    Mean,
+}
+
+/// Marks a leaf.
+pub(super) const LEAF: u32 = 1 << 31;
+/// Marks a decision on a category.
+pub(super) const CATEGORY: u32 = 1 << 30;
+/// Missing values go left.
+pub(super) const MISSING_LEFT: u32 = 1 << 29;
+/// Bits of the rank of the feature.
+pub(super) const RANK: u32 = MISSING_LEFT - 1;
+
+/// A split or a leaf. The left child is the next node, the right one lies `right` nodes ahead: a walk only goes
+/// forward, so it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Node {
+    /// Bits of a threshold, number of a category set, bits of a leaf's value, or number of the leaf's first value.
+    pub(super) payload: u64,
+    /// Flags, and the position of the feature in [`Trees::used`].
+    pub(super) feature: u32,
+    /// Nodes from here to the right child.
+    pub(super) right: u32,
+}
+
+/// A fitted ensemble of trees. Data only: any number of trees, each of which adds to one output (`width` 1) or to all
+/// of them (`width` = number of outputs).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trees {
+    pub(super) n_outputs: usize,
+    pub(super) width: usize,
+    pub(super) aggregation: Aggregation,
+    pub(super) base_scores: Vec<f64>,
+    pub(super) types: Vec<SlotType>,
+    /// Features that some split asks, in the order of their first use.
+    pub(super) used: Vec<u32>,
+    rank_of: Vec<u32>,
+    pub(super) nodes: Vec<Node>,
+    /// First node of each tree.
+    pub(super) roots: Vec<u32>,
+    /// The output that each tree adds to; 0 where a tree adds to all.
+    pub(super) outputs: Vec<u32>,
+    /// Where the words of each category set end.
+    pub(super) set_ends: Vec<u32>,
+    pub(super) words: Vec<u64>,
+    /// Values of leaves, where a leaf has more than one.
+    pub(super) leaf_values: Vec<f64>,
+    pub(super) gains: Vec<f32>,
+}
+
+const UNUSED: u32 = u32::MAX;
+
+impl Trees {
+    /// An ensemble without trees yet, over features of the given types; `width` values per leaf, 1 or the number of
+    /// base scores.
+    ///
+    /// # Panics
+    /// If there is no base score or `width` is another.
+    pub fn new(types: Vec<SlotType>, width: usize, aggregation: Aggregation, base_scores: Vec<f64>) -> Self {
+        let n_outputs = base_scores.len();
+        assert!(
+            n_outputs > 0 && (width == 1 || width == n_outputs),
+            "invariant: a leaf has one value or one per output"
+        );
+        assert!(types.len() < RANK as usize, "invariant: features are numbered in 29 bits");
+        let rank_of = vec![UNUSED; types.len()];
+        Trees {
+            n_outputs,
+            width,
+            aggregation,
+            base_scores,
+            types,
+            used: Vec::new(),
+            rank_of,
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            outputs: Vec::new(),
+            set_ends: Vec::new(),
+            words: Vec::new(),
+            leaf_values: Vec::new(),
+            gains: Vec::new(),
+        }
+    }
+
+    /// Adds a tree; with one value per leaf it adds to `output`.
+    ///
+    /// # Panics
+    /// If the tree does not fit the ensemble or is none: growers make trees.
+    pub fn push(&mut self, tree: &Tree, output: usize) {
+        assert_eq!(tree.leaf_values.len(), tree.n_leaves() * self.width, "invariant: every leaf has its values");
+        assert!(output < self.n_outputs, "invariant: a tree adds to an output");
+        let first = self.nodes.len();
+        assert!(first + 2 * tree.n_leaves() < u32::MAX as usize, "invariant: nodes are numbered in 32 bits");
+        self.roots.push(first as u32);
+        self.outputs.push(output as u32);
+        // Right children wait with the position of their parent, whose distance to them is known when they come.
+        let mut waiting: Vec<(Child, Option<usize>)> = vec![(tree.root(), None)];
+        while let Some((child, parent)) = waiting.pop() {
+            let at = self.nodes.len();
+            assert!(at - first < 2 * tree.n_leaves(), "invariant: a tree has no cycle");
+            if let Some(parent) = parent {
+                self.nodes[parent].right = (at - parent) as u32;
+            }
+            match child {
+                Child::Leaf(leaf) => {
+                    let values = &tree.leaf_values[leaf as usize * self.width..][..self.width];
+                    self.push_leaf(values);
+                }
+                Child::Split(i) => {
+                    let split = &tree.splits[i as usize];
+                    self.push_split(split, tree.words(split.decision));
+                    waiting.push((split.right, Some(at)));
+                    waiting.push((split.left, None));
+                }
+            }
+        }
+    }
+
+    pub(super) fn push_leaf(&mut self, values: &[f64]) {
+        let payload = if self.width == 1 { values[0].to_bits() } else { self.leaf_values.len() as u64 };
+        if self.width > 1 {
+            self.leaf_values.extend_from_slice(values);
+        }
+        self.nodes.push(Node { payload, feature: LEAF, right: 0 });
+    }
+
+    pub(super) fn push_split(&mut self, split: &Split, words: &[u64]) {
+        let rank = &mut self.rank_of[split.feature as usize];
+        if *rank == UNUSED {
+            *rank = self.used.len() as u32;
+            self.used.push(split.feature);
+        }
+        let mut feature = *rank;
+        let payload = match split.decision {
+            Decision::Number { threshold } => threshold.to_bits(),
+            Decision::Category { .. } => {
+                feature |= CATEGORY;
+                self.words.extend_from_slice(words);
+                self.set_ends.push(self.words.len() as u32);
+                self.set_ends.len() as u64 - 1
+            }
+        };
+        if split.missing_left {
+            feature |= MISSING_LEFT;
+        }
+        self.nodes.push(Node { payload, feature, right: 0 });
+        self.gains.push(split.gain);
+    }
+
+    /// Keeps the first trees only.
+    #[must_use]
+    pub fn first_trees(&self, n_trees: usize) -> Trees {
+        let mut kept = Trees::new(self.types.clone(), self.width, self.aggregation, self.base_scores.clone());
+        for tree in 0..n_trees.min(self.n_trees()) {
+            kept.push(&self.tree(tree), self.outputs[tree] as usize);
+        }
+        kept
+    }
+
+    /// A tree by itself, its splits and leaves in preorder.
+    pub fn tree(&self, tree: usize) -> Tree {
+        let nodes = self.node_range(tree);
+        // Each earlier tree has one leaf more than it has splits.
+        let mut split_number = (nodes.start - tree) / 2;
+        let mut made = Tree::default();
+        // The number of a node among splits or among leaves, by its position.
+        let mut counts = (0, 0);
+        let numbers: Vec<Child> = self.nodes[nodes.clone()]
+            .iter()
+            .map(|node| {
+                if node.feature & LEAF != 0 {
+                    counts.0 += 1;
+                    Child::Leaf(counts.0 - 1)
+                } else {
+                    counts.1 += 1;
+                    Child::Split(counts.1 - 1)
+                }
+            })
+            .collect();
+        for (i, node) in self.nodes[nodes].iter().enumerate() {
+            if node.feature & LEAF != 0 {
+                made.leaf_values.extend_from_slice(&self.values_of(node));
+                continue;
+            }
+            let decision = if node.feature & CATEGORY == 0 {
+                Decision::Number { threshold: f64::from_bits(node.payload) }
+            } else {
+                made.push_categories(self.category_set(node.payload as usize))
+            };
+            made.splits.push(Split {
+                feature: self.used[(node.feature & RANK) as usize],
+                decision,
+                missing_left: node.feature & MISSING_LEFT != 0,
+                left: numbers[i + 1],
+                right: numbers[i + node.right as usize],
+                gain: self.gains[split_number],
+            });
+            split_number += 1;
+        }
+        made
+    }
+
+    pub(super) fn values_of(&self, leaf: &Node) -> Vec<f64> {
+        match self.width {
+            1 => vec![f64::from_bits(leaf.payload)],
+            width => self.leaf_values[leaf.payload as usize..][..width].to_vec(),
+        }
+    }
+
+    pub(super) fn category_set(&self, set: usize) -> &[u64] {
+        let start = if set == 0 { 0 } else { self.set_ends[set - 1] as usize };
+        &self.words[start..self.set_ends[set] as usize]
+    }
+
+    fn node_range(&self, tree: usize) -> std::ops::Range<usize> {
+        let end = self.roots.get(tree + 1).map_or(self.nodes.len(), |r| *r as usize);
+        self.roots[tree] as usize..end
+    }
+
+    /// Raw scores per row.
+    pub fn n_outputs(&self) -> usize {
+        self.n_outputs
+    }
+
+    /// How many trees there are.
+    pub fn n_trees(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// How many leaves all trees have.
+    pub fn n_leaves(&self) -> usize {
+        self.gains.len() + self.roots.len()
+    }
+
+    /// How many features the rows must have.
+    pub fn n_features(&self) -> usize {
+        self.types.len()
+    }
+
+    /// What each feature must be.
+    pub fn feature_types(&self) -> &[SlotType] {
+        &self.types
+    }
+
+    /// What the sums start from.
+    pub fn base_scores(&self) -> &[f64] {
+        &self.base_scores
+    }
+
+    /// How the trees' answers become raw scores.
+    pub fn aggregation(&self) -> Aggregation {
+        self.aggregation
+    }
+
+    /// In how many splits each feature is asked.
+    pub fn split_counts(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.types.len()];
+        self.each_split(|feature, _| counts[feature] += 1);
+        counts
+    }
+
+    /// The sum of the gains of each feature's splits.
+    pub fn gain_importances(&self) -> Vec<f64> {
+        let mut gains = vec![0.0; self.types.len()];
+        self.each_split(|feature, gain| gains[feature] += f64::from(gain));
+        gains
+    }
+
+    fn each_split(&self, mut visit: impl FnMut(usize, f32)) {
+        let splits = self.nodes.iter().filter(|n| n.feature & LEAF == 0);
+        for (node, gain) in splits.zip(&self.gains) {
+            visit(self.used[(node.feature & RANK) as usize] as usize, *gain);
+        }
+    }
+
+    /// Checks that a pipeline makes the features that the trees ask for.
+    ///
+    /// # Errors
+    /// Says which feature differs.
+    pub fn check_features(&self, types: &[SlotType]) -> Result<(), String> {
+        if types.len() != self.types.len() {
+            return Err(format!("the trees read {} features, the pipeline makes {}", self.types.len(), types.len()));
+        }
+        match self.types.iter().zip(types).position(|(wanted, found)| wanted != found) {
+            None => Ok(()),
+            Some(i) => {
+                let (wanted, found) = (describe(self.types[i]), describe(types[i]));
+                Err(format!("feature {i} is {found}, the trees need {wanted}"))
+            }
+        }
+    }
+}
+
+/// The types of features, as an ensemble that is fitted on them keeps them.
+pub fn types_of(features: &Features) -> Vec<SlotType> {
+    let of = |column: &FeatureColumn| match column {
+        FeatureColumn::Number(_) => SlotType::Number,
+        FeatureColumn::Code { n_codes, .. } => SlotType::Code(*n_codes),
+        FeatureColumn::OneHot { width, .. } => SlotType::OneHot(*width),
+    };
+    features.columns().iter().map(of).collect()
+}

@@ -1,0 +1,214 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::artifact::{Tensor, Tensors};
+use crate::features::{CODE_FIRST, CODE_MISSING, CODE_UNSEEN, FeatureColumn, Features, ONE_HOT_NONE};
+
+const TYPES: [SlotType; 3] = [SlotType::Number, SlotType::Code(70), SlotType::OneHot(5)];
+
+/// x₀ ≤ 0.5, then codes {2, 66} of feature 1 on the left, indices {0, 3} of feature 2 on the right.
+fn example(missing_left: bool) -> Tree {
+    let mut tree = Tree { leaf_values: vec![1.0, 2.0, 4.0, 8.0], ..Tree::default() };
+    let codes = tree.push_categories(&[1 << 2, 1 << 2]);
+    let indices = tree.push_categories(&[0b1001]);
+    let split = |feature, decision, left, right| Split { feature, decision, missing_left, left, right, gain: 1.5 };
+    tree.splits = vec![
+        split(0, Decision::Number { threshold: 0.5 }, Child::Split(1), Child::Split(2)),
+        split(1, codes, Child::Leaf(0), Child::Leaf(1)),
+        split(2, indices, Child::Leaf(2), Child::Leaf(3)),
+    ];
+    tree
+}
+
+fn ensemble() -> Trees {
+    let mut trees = Trees::new(TYPES.to_vec(), 1, Aggregation::Sum, vec![0.25, 0.5]);
+    trees.push(&example(false), 0);
+    trees.push(&Tree::constant(vec![-3.0]), 1);
+    trees.push(&example(true), 1);
+    trees
+}
+
+fn row(number: f64, code: u32, index: u32) -> Features {
+    let columns = vec![
+        FeatureColumn::Number(vec![number]),
+        FeatureColumn::Code { codes: vec![code], n_codes: 70 },
+        FeatureColumn::OneHot { codes: vec![index], width: 5 },
+    ];
+    Features::new(1, columns)
+}
+
+fn score(trees: &Trees, features: &Features) -> Vec<f64> {
+    let mut out = vec![f64::NAN; features.n_rows() * trees.n_outputs()];
+    trees.raw_scores(features, &mut out);
+    out
+}
+
+#[test]
+fn decisions_follow_thresholds_sets_and_the_flag_for_missing_values() {
+    let trees = ensemble();
+    let cases = [
+        // (number, code, index) and the answers of the tree whose missing values go right, and left.
+        ((0.5, 2, 1), (1.0, 1.0)),
+        ((0.5, 66, 1), (1.0, 1.0)),
+        ((-1.0, 3, 1), (2.0, 2.0)),
+        ((f64::from_bits(0.5f64.to_bits() + 1), 2, 0), (4.0, 4.0)),
+        ((f64::INFINITY, 2, 1), (8.0, 8.0)),
+        ((0.0, CODE_MISSING, 1), (2.0, 1.0)),
+        ((0.0, CODE_UNSEEN, 1), (2.0, 1.0)),
+        ((1.0, 2, ONE_HOT_NONE), (8.0, 4.0)),
+        // A missing number goes right to the one-hot group, or left to the codes.
+        ((f64::NAN, 3, 3), (4.0, 2.0)),
+        // Bits that the set does not have count as missing.
+        ((0.0, CODE_FIRST + 200, 1), (2.0, 1.0)),
+    ];
+    for ((number, code, index), (right, left)) in cases {
+        let found = score(&trees, &row(number, code, index));
+        assert_eq!(found, [0.25 + right, 0.5 - 3.0 + left], "{number} {code} {index}");
+    }
+}
+
+#[test]
+fn a_mean_divides_the_sum() {
+    let mut trees = Trees::new(vec![], 3, Aggregation::Mean, vec![0.0; 3]);
+    for values in [vec![1.0, 0.0, 0.0], vec![0.0, 0.5, 0.5], vec![0.0, 1.0, 0.0]] {
+        trees.push(&Tree::constant(values), 0);
+    }
+    assert_eq!(score(&trees, &Features::new(1, vec![])), [1.0 / 3.0, 0.5, 0.5 / 3.0]);
+    assert_eq!((trees.n_trees(), trees.n_leaves(), trees.n_features()), (3, 3, 0));
+}
+
+#[test]
+fn importances_count_splits_and_add_gains() {
+    let trees = ensemble();
+    assert_eq!(trees.split_counts(), [2, 2, 2]);
+    assert_eq!(trees.gain_importances(), [3.0, 3.0, 3.0]);
+    assert_eq!(trees.n_leaves(), 9);
+}
+
+#[test]
+fn trees_come_back_out_as_they_went_in() {
+    let trees = ensemble();
+    let mut again = Trees::new(TYPES.to_vec(), 1, Aggregation::Sum, vec![0.25, 0.5]);
+    for i in 0..trees.n_trees() {
+        again.push(&trees.tree(i), trees.outputs[i] as usize);
+    }
+    assert_eq!(again, trees);
+    assert_eq!(trees.first_trees(1).n_trees(), 1);
+    assert_eq!(trees.first_trees(9), trees);
+}
+
+#[test]
+fn features_of_another_type_are_refused() {
+    let trees = ensemble();
+    assert_eq!(trees.check_features(&TYPES), Ok(()));
+    let other = [SlotType::Number, SlotType::Code(71), SlotType::OneHot(5)];
+    let message = trees.check_features(&other).unwrap_err();
+    assert_eq!(message, "feature 1 is one of 71 category codes, the trees need one of 70 category codes");
+    assert!(trees.check_features(&TYPES[..2]).unwrap_err().contains("read 3 features"));
+}
+
+#[test]
+fn a_stored_ensemble_loads_as_it_was() {
+    let trees = ensemble();
+    let mut tensors = Tensors::default();
+    let numbers = trees.store("predictor", &mut tensors);
+    let loaded = Trees::load("predictor", &numbers, &mut tensors).unwrap();
+    assert_eq!(loaded, trees);
+    assert!(tensors.is_empty());
+}
+
+/// Stores the example, changes one array of bytes and returns what loading says.
+fn load_changed(name: &str, change: impl FnOnce(&Tensor) -> Tensor) -> String {
+    let mut tensors = Tensors::default();
+    let numbers = ensemble().store("p", &mut tensors);
+    let name = format!("p.{name}");
+    let tensor = tensors.take(&name).unwrap();
+    tensors.insert(name, change(&tensor));
+    Trees::load("p", &numbers, &mut tensors).unwrap_err().to_string()
+}
+
+#[test]
+fn hostile_arrays_are_refused() {
+    let f64s = |t: &Tensor, i: usize, x: f64| {
+        let mut v = t.to_f64().unwrap();
+        v[i] = x;
+        Tensor::f64(t.shape().to_vec(), &v)
+    };
+    let u32s = |t: &Tensor, i: usize, x: u32| {
+        let mut v = t.to_u32().unwrap();
+        v[i] = x;
+        Tensor::u32(t.shape().to_vec(), &v)
+    };
+    let u8s = |values: &[u8]| Tensor::u8(vec![values.len()], values);
+    assert!(load_changed("thresholds", |t| f64s(t, 0, f64::NAN)).contains("not finite"));
+    assert!(load_changed("leaf_values", |t| f64s(t, 8, f64::INFINITY)).contains("not finite"));
+    assert!(load_changed("base_scores", |_| Tensor::f64(vec![0], &[])).contains("outputs"));
+    assert!(load_changed("features", |t| u32s(t, 2, 3)).contains("beyond 3"));
+    assert!(load_changed("features", |t| u32s(t, 0, 1)).contains("for what it is not"));
+    assert!(load_changed("outputs", |t| u32s(t, 1, 2)).contains("beyond 2"));
+    assert!(load_changed("outputs", |_| Tensor::u32(vec![2], &[0, 0])).contains("beyond the last tree"));
+    assert!(load_changed("outputs", |_| Tensor::u32(vec![4], &[0; 4])).contains("cut off"));
+    assert!(load_changed("types", |t| u32s(t, 0, 7)).contains("unknown type"));
+    assert!(load_changed("types", |_| Tensor::u32(vec![1], &[0])).contains("unknown type"));
+    assert!(load_changed("gains", |_| Tensor::u32(vec![1], &[0])).contains("gains"));
+    assert!(load_changed("category_ends", |t| u32s(t, 0, 99)).contains("not in order"));
+    assert!(load_changed("category_ends", |t| u32s(t, 3, 99)).contains("all of their words"));
+    assert!(load_changed("nodes", |_| u8s(&[0; 15])).contains("are needed"));
+    let nodes = |i: usize, flags: u8| {
+        load_changed("nodes", |t| {
+            let mut v = t.to_u8().unwrap();
+            v[i] = flags;
+            u8s(&v)
+        })
+    };
+    assert!(nodes(2, 9).contains("unknown flags"));
+    assert!(nodes(0, 2).contains("are needed"));
+    // Leaves and splits change places: the counts fit, the shape does not.
+    let swapped = load_changed("nodes", |t| {
+        let mut v = t.to_u8().unwrap();
+        let last = v.len() - 1;
+        v.swap(0, last);
+        u8s(&v)
+    });
+    assert!(swapped.starts_with("the model is invalid: trees:"), "{swapped}");
+    let mut tensors = Tensors::default();
+    ensemble().store("p", &mut tensors);
+    let error = Trees::load("p", &json!({ "aggregation": "sum", "width": 3 }), &mut tensors).unwrap_err();
+    assert!(error.to_string().contains("3 values for 2 outputs"));
+}
+
+prop_compose! {
+    fn any_cell()(number in prop_oneof![Just(f64::NAN), -2.0..2.0], code in 0u32..70, index in prop_oneof![Just(ONE_HOT_NONE), 0u32..5])
+        -> (f64, u32, u32) { (number, code, index) }
+}
+
+proptest! {
+    #[test]
+    fn a_row_alone_has_the_bits_of_the_batch(cells in prop::collection::vec(any_cell(), 1..1500)) {
+        let columns = vec![
+            FeatureColumn::Number(cells.iter().map(|c| c.0).collect()),
+            FeatureColumn::Code { codes: cells.iter().map(|c| c.1).collect(), n_codes: 70 },
+            FeatureColumn::OneHot { codes: cells.iter().map(|c| c.2).collect(), width: 5 },
+        ];
+        let features = Features::new(cells.len(), columns);
+        let trees = ensemble();
+        let batch = score(&trees, &features);
+        for i in (0..cells.len()).step_by(61).chain([cells.len() - 1]) {
+            let alone = score(&trees, &features.take(&[i as u32]));
+            prop_assert_eq!(alone[0].to_bits(), batch[2 * i].to_bits());
+            prop_assert_eq!(alone[1].to_bits(), batch[2 * i + 1].to_bits());
+        }
+    }
+
+    #[test]
+    fn garbled_nodes_never_panic(flags in prop::collection::vec(0u8..8, 15), outputs in 1usize..5) {
+        let mut tensors = Tensors::default();
+        let numbers = ensemble().store("p", &mut tensors);
+        tensors.insert("p.nodes", Tensor::u8(vec![15], &flags));
+        tensors.insert("p.outputs", Tensor::u32(vec![outputs], &vec![0; outputs]));
+        if let Ok(trees) = Trees::load("p", &numbers, &mut tensors) {
+            score(&trees, &row(0.0, 2, 1));
+        }
+    }
+}

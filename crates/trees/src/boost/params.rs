@@ -1,0 +1,159 @@
+//! Hyperparameters of boosting, with the names and defaults of XGBoost and LightGBM.
+
+use crate::error::{Error, Result};
+
+/// In which order a tree grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// Level by level, as XGBoost's `depthwise`.
+    Depthwise,
+    /// The leaf with the largest gain first, as LightGBM.
+    Leafwise,
+}
+
+/// Hyperparameters of boosting.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoostParams {
+    /// In which order trees grow.
+    pub growth: Growth,
+    /// Number of rounds.
+    pub n_estimators: usize,
+    /// What each leaf's value is multiplied by.
+    pub learning_rate: f64,
+    /// Deepest level of a tree; none for no limit.
+    pub max_depth: Option<usize>,
+    /// Most leaves of a tree; none for no limit.
+    pub num_leaves: Option<usize>,
+    /// Fewest rows of a leaf.
+    pub min_child_samples: usize,
+    /// Least sum of hessians of a leaf.
+    pub min_child_weight: f64,
+    /// L2 penalty of leaf values.
+    pub reg_lambda: f64,
+    /// L1 penalty of leaf values.
+    pub reg_alpha: f64,
+    /// Least gain of a split.
+    pub gamma: f64,
+    /// Share of the rows that each round sees.
+    pub subsample: f64,
+    /// Share of the columns that each tree sees.
+    pub colsample_bytree: f64,
+    /// Most bins of a column, the one for missing values apart; 256 means 255, so that a bin fits a byte.
+    pub max_bin: usize,
+    /// Columns of up to this many levels are split one level against the rest.
+    pub max_cat_to_onehot: usize,
+    /// Most levels on the smaller side of a split of sorted levels.
+    pub max_cat_threshold: usize,
+    /// Added to the hessians by which levels are sorted; levels of fewer rows are not split on.
+    pub cat_smooth: f64,
+    /// L2 penalty added to splits of sorted levels.
+    pub cat_l2: f64,
+    /// Fewest rows by which a split of sorted levels moves on.
+    pub min_data_per_group: usize,
+}
+
+impl BoostParams {
+    /// XGBoost's defaults.
+    pub fn depthwise() -> Self {
+        BoostParams {
+            growth: Growth::Depthwise,
+            n_estimators: 100,
+            learning_rate: 0.3,
+            max_depth: Some(6),
+            num_leaves: None,
+            min_child_samples: 0,
+            min_child_weight: 1.0,
+            reg_lambda: 1.0,
+            reg_alpha: 0.0,
+            gamma: 0.0,
+            subsample: 1.0,
+            colsample_bytree: 1.0,
+            max_bin: 256,
+            max_cat_to_onehot: 4,
+            max_cat_threshold: 64,
+            cat_smooth: 10.0,
+            cat_l2: 10.0,
+            min_data_per_group: 100,
+        }
+    }
+
+    /// LightGBM's defaults.
+    pub fn leafwise() -> Self {
+        BoostParams {
+            growth: Growth::Leafwise,
+            learning_rate: 0.1,
+            max_depth: None,
+            num_leaves: Some(31),
+            min_child_samples: 20,
+            min_child_weight: 1e-3,
+            reg_lambda: 0.0,
+            max_bin: 255,
+            max_cat_threshold: 32,
+            ..BoostParams::depthwise()
+        }
+    }
+
+    /// Checks every parameter.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] names the first that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        fn check(ok: bool, parameter: &'static str, found: impl ToString, allowed: &'static str) -> Result<()> {
+            if ok { Ok(()) } else { Err(Error::Parameter { parameter, found: found.to_string(), allowed }) }
+        }
+        const COUNT: &str = "1 or more";
+        const NOT_NEGATIVE: &str = "0 or a positive finite number";
+        const SHARE: &str = "above 0 and up to 1";
+        let not_negative = |x: f64| x >= 0.0 && x.is_finite();
+        let share = |x: f64| x > 0.0 && x <= 1.0;
+        check((1..=MOST_ROUNDS).contains(&self.n_estimators), "n_estimators", self.n_estimators, "1 to 1000000")?;
+        let rate = self.learning_rate;
+        check(rate > 0.0 && rate.is_finite(), "learning_rate", rate, "a positive finite number")?;
+        check(self.max_depth != Some(0), "max_depth", 0, "1 or more, or none")?;
+        let leaves = self.num_leaves.unwrap_or(2);
+        check((2..=MOST_LEAVES).contains(&leaves), "num_leaves", leaves, "2 to 131072, or none")?;
+        check(not_negative(self.min_child_weight), "min_child_weight", self.min_child_weight, NOT_NEGATIVE)?;
+        check(not_negative(self.reg_lambda), "reg_lambda", self.reg_lambda, NOT_NEGATIVE)?;
+        check(not_negative(self.reg_alpha), "reg_alpha", self.reg_alpha, NOT_NEGATIVE)?;
+        check(not_negative(self.gamma), "gamma", self.gamma, NOT_NEGATIVE)?;
+        check(share(self.subsample), "subsample", self.subsample, SHARE)?;
+        check(share(self.colsample_bytree), "colsample_bytree", self.colsample_bytree, SHARE)?;
+        check((2..=256).contains(&self.max_bin), "max_bin", self.max_bin, "2 to 256")?;
+        check(self.max_cat_threshold > 0, "max_cat_threshold", self.max_cat_threshold, COUNT)?;
+        check(not_negative(self.cat_smooth), "cat_smooth", self.cat_smooth, NOT_NEGATIVE)?;
+        check(not_negative(self.cat_l2), "cat_l2", self.cat_l2, NOT_NEGATIVE)?;
+        check(self.min_data_per_group > 0, "min_data_per_group", self.min_data_per_group, COUNT)
+    }
+}
+
+/// Beyond it the node numbers of an ensemble could run out.
+const MOST_ROUNDS: usize = 1_000_000;
+/// LightGBM's limit.
+const MOST_LEAVES: usize = 131_072;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_allowed() {
+        assert_eq!(BoostParams::depthwise().validate(), Ok(()));
+        assert_eq!(BoostParams::leafwise().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_parameter_out_of_range_is_named_with_its_range() {
+        let bad = |change: fn(&mut BoostParams)| {
+            let mut params = BoostParams::depthwise();
+            change(&mut params);
+            params.validate().unwrap_err().to_string()
+        };
+        assert_eq!(bad(|p| p.subsample = 1.5), "subsample = 1.5 is out of range; allowed: above 0 and up to 1");
+        assert_eq!(bad(|p| p.max_bin = 1), "max_bin = 1 is out of range; allowed: 2 to 256");
+        assert!(bad(|p| p.learning_rate = f64::NAN).starts_with("learning_rate = NaN"));
+        assert!(bad(|p| p.reg_lambda = -1.0).starts_with("reg_lambda = -1"));
+        assert!(bad(|p| p.num_leaves = Some(1)).starts_with("num_leaves = 1"));
+        assert!(bad(|p| p.max_depth = Some(0)).starts_with("max_depth = 0"));
+        assert!(bad(|p| p.n_estimators = 0).starts_with("n_estimators = 0"));
+    }
+}
