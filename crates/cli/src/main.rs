@@ -1,2 +1,28 @@
-//! cli
-fn main() {}
+//! The command `tabwright`: arguments, configuration, tables, progress, exit codes. What is done is done elsewhere.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
+
+mod arguments;
+mod command;
+mod config;
+mod error;
+mod screen;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let matches = match arguments::command().try_get_matches() {
+        Ok(matches) => matches,
+        // Help and version are asked for; anything else is bad usage. clap writes to the right stream.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match command::run(&matches) {
+        Ok(code) => code,
+        Err(failure) => {
+            screen::report(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}

@@ -1,1 +1,54 @@
-//! data
+//! Sources to tables and back: CSV and its kin, JSON Lines, Parquet and Arrow IPC, read into
+//! [`Table`](tabwright_core::Table)s or streamed in blocks, and written again.
+//!
+//! Kinds are inferred from all rows, by the same rules whatever the format: a cell of text means the same in a CSV, in a
+//! JSON string and in a Parquet string column. This crate knows nothing of models; it prints nothing.
+//!
+//! ```
+//! use tabwright_core::Context;
+//! use tabwright_data::{ReadOptions, read_table, resolve_inputs};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("rows.csv");
+//! std::fs::write(&path, "age,income\n39, <=50K\n?, >50K\n")?;
+//! let inputs = resolve_inputs(&[path.display().to_string()])?;
+//! let outcome = read_table(&inputs, &ReadOptions::default(), Context::silent())?;
+//! assert_eq!(outcome.table.schema().fields()[0].kind.name(), "integer");
+//! assert!(outcome.table.column(0).is_missing(1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
+
+mod arrow;
+mod assemble;
+mod csv;
+mod decode;
+mod error;
+mod fingerprint;
+mod format;
+mod infer;
+mod input;
+mod json;
+mod missing;
+mod number;
+mod options;
+mod part;
+mod passes;
+mod read;
+mod stream;
+mod text;
+mod time;
+mod write;
+
+pub use error::{Error, Place, Position};
+pub use fingerprint::Fingerprint;
+pub use format::{Compression, Format};
+pub use input::{Input, resolve_inputs};
+pub use options::{Details, ReadOptions};
+pub use read::{ReadOutcome, read_table};
+pub use stream::{BadRow, BlockStream, RowPlace, StreamBlock, StreamRequest, open_stream};
+pub use time::format_timestamp;
+pub use write::{TableWriter, WriteColumn, create_writer, write_table};
+
+/// What a function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,1 +1,16 @@
-//! lifecycle
+//! What spans the crates: from files to a model file, and from a model file to predictions and judgements. The command line
+//! and Rust programs share it; it prints nothing.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
+
+pub mod check;
+pub mod config;
+pub mod error;
+pub mod evaluate;
+pub mod example;
+pub mod file;
+pub mod predict;
+pub mod profile;
+pub mod show;
+pub mod train;
+
+pub use error::{Error, Result};

@@ -1,1 +1,57 @@
-//! tabwright
+//! Tabwright as a library: from a table to a model file and back.
+//!
+//! This is a façade: every item lives in a crate of its own and is gathered here under the names that a program needs.
+//! The binary `tabwright` is built on the same items.
+//!
+//! # Train, save, load, predict
+//!
+//! ```
+//! use tabwright::{Config, Context, Example, Registry, Rows, example, load, save, train_table};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let table = example(Example::Churn, 1_000, 42);
+//! let mut config = Config::default();
+//! config.data.target = "churned".into();
+//! config.train.candidates = vec!["logistic_regression".into(), "gbdt_leafwise".into()];
+//! let trained = train_table(table, &config, &Registry::default(), &Default::default(), Context::silent())?;
+//! println!("{} {:?}", trained.found.leaderboard[0].candidate.name, trained.found.test);
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("churn.tw");
+//! save(&trained, &path)?;
+//!
+//! let artifact = load(&path)?;
+//! let new = example(Example::Churn, 10, 7);
+//! let scorer = artifact.model().bind(new.schema())?;
+//! let probabilities = scorer.predict(Rows::all(new.block()));
+//! assert_eq!(probabilities.values.len(), 10);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! More in the crate's `examples` folder: a churn classifier, a house-price regressor, a candidate of one's own, and a
+//! pipeline by itself.
+
+pub use tabwright_core::metric::{Metric, Predictions};
+pub use tabwright_core::{
+    Block, Cancel, Category, Clock, Column, Context, Event, Field, Kind, Levels, Observer, Role, RowSet, Rows, Schema,
+    Source, Table, Targets, Task, View, Warning,
+};
+pub use tabwright_data::{Input, ReadOptions, resolve_inputs};
+pub use tabwright_learn::candidate::{
+    Candidate, CandidateConfig, CandidateType, Learned, Learner, Registry, Sample, Tasks,
+};
+pub use tabwright_learn::param::{Allowed, Bound, Params, Spec, Value};
+pub use tabwright_learn::transform::{Family, FittedPipeline, Inputs, TransformConfig};
+pub use tabwright_learn::{linear, target, transform};
+pub use tabwright_lifecycle::config::Config;
+pub use tabwright_lifecycle::error::Error;
+pub use tabwright_lifecycle::example::{Example, generate as example};
+pub use tabwright_lifecycle::file::load;
+pub use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
+pub use tabwright_lifecycle::train::{Surroundings, Trained, save, train, train_table};
+pub use tabwright_model::artifact::Artifact;
+pub use tabwright_model::model::{Link, Model, Predictor, Scorer, Signature};
+pub use tabwright_model::{FeatureColumn, Features, Linear, Pipeline, Scratch, Trees};
+pub use tabwright_learn as learn;
+pub use tabwright_trees as trees;

@@ -1,6 +1,7 @@
 //! Gradient boosting: [`fit`] grows one tree per output and round on the gradients of an objective.
 
 mod params;
+mod rounds;
 
 pub use params::{BoostParams, Growth};
 
@@ -9,6 +10,8 @@ use tabwright_model::Features;
 use tabwright_model::trees::Trees;
 
 use crate::error::Result;
+use crate::objective::{BinaryLogLoss, Objective, Softmax, SquaredError};
+use crate::target::Checked;
 
 /// Held-out rows that decide when to stop.
 #[derive(Debug, Clone, Copy)]
@@ -47,13 +50,43 @@ pub struct Fitted {
     pub best_round: usize,
 }
 
-/// Boosts trees.
+/// Boosts trees with the objective of a task: log-loss for classes, squared error for numbers.
 ///
 /// # Errors
-/// If a parameter is out of range, or the rows cannot be learned from.
+/// If a parameter is out of range, the rows cannot be learned from, or the caller wished to stop.
+///
+/// # Determinism
+/// The same request and parameters give the same trees, on any number of threads.
 pub fn fit(request: &Request<'_>, params: &BoostParams) -> Result<Fitted> {
-    params.validate()?;
-    let types = tabwright_model::trees::types_of(request.features);
-    let base = vec![0.0; request.task.n_outputs()];
-    Ok(Fitted { trees: Trees::new(types, 1, tabwright_model::trees::Aggregation::Sum, base), best_round: 0 })
+    match request.task {
+        Task::Binary { .. } => fit_objective(request, params, &BinaryLogLoss),
+        Task::Regression => fit_objective(request, params, &SquaredError),
+        Task::Multiclass { labels } => {
+            let k = labels.len() as f64;
+            let softmax = match params.growth {
+                Growth::Depthwise => Softmax { n_classes: labels.len(), hessian_factor: 2.0, from_shares: false },
+                Growth::Leafwise => {
+                    Softmax { n_classes: labels.len(), hessian_factor: k / (k - 1.0), from_shares: true }
+                }
+            };
+            fit_objective(request, params, &softmax)
+        }
+    }
 }
+
+/// Boosts trees with any objective. The task says which targets are allowed.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_objective(request: &Request<'_>, params: &BoostParams, objective: &dyn Objective) -> Result<Fitted> {
+    params.validate()?;
+    let fitting = Checked::new(request.features, request.targets, request.task)?;
+    let held_out = match &request.early_stopping {
+        None => None,
+        Some(stopping) => Some(Checked::new(stopping.features, stopping.targets, request.task)?),
+    };
+    rounds::boost(request, params, objective, &fitting, held_out.as_ref())
+}
+
+#[cfg(test)]
+mod tests;

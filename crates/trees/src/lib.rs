@@ -1,7 +1,7 @@
 //! How trees are grown: bin, histogram, split, grow, boost, forest. Training only; what is fitted and predicts lives in
 //! `tabwright_model::trees`.
 //!
-//! Boosting, from the outside in: [`boost::fit`] bins the features once ([`bin`]), asks an [`objective`] for gradients
+//! Boosting, from the outside in: [`boost::fit`] bins the features once ([`binning`]), asks an [`objective`] for gradients
 //! each round, rounds them to fixed point ([`gradient`]), and lets a [`grow::Grower`] build a tree. The grower asks for
 //! the histograms of a set of nodes through one narrow interface, [`grow::Histograms`], and finds splits in them with
 //! [`split`]. Forests ([`forest::fit`]) share the bins, and grow to purity with a layout of their own.
@@ -12,8 +12,16 @@
 //! number of threads, in debug and in release.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
+pub mod binning;
 pub mod boost;
 pub mod error;
 pub mod forest;
+pub mod gradient;
+pub mod grow;
+pub mod histogram;
+pub mod objective;
+pub mod split;
+mod target;
+mod translate;
 
 pub use error::{Error, Result};

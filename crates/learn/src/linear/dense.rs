@@ -414,7 +414,7 @@ mod tests {
     /// `FᵀF` for random factors of a given rank, columns scaled unlike, and a right side in its range.
     fn system(n: usize, rank: usize) -> (Symmetric, Vec<f64>) {
         let keyed = Keyed::new(n as u64, Purpose::Example);
-        let scale = |j: usize| if j % 3 == 0 { 100.0 } else { 1.0 };
+        let scale = |j: usize| if j.is_multiple_of(3) { 100.0 } else { 1.0 };
         let entry = |i: usize, j: usize| scale(j) * (keyed.uniform((i * n + j) as u64) - 0.5);
         let columns: Vec<Vec<f64>> = (0..n).map(|j| (0..rank).map(|i| entry(i, j)).collect()).collect();
         let mut a = Symmetric::zeros(n);

@@ -1,3 +1,5 @@
+//! What every linear model has to hold: weights, threads, one-hot groups, dependent columns, separation, odd and wide data.
+
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
 use tabwright_core::random::{Keyed, Purpose};
@@ -308,6 +310,34 @@ fn a_category_of_very_many_levels_can_be_fitted() {
     for model in MODELS {
         let fitted = fit(model, &features, &targets).unwrap();
         assert!(fitted.converged, "{model}: {}", fitted.iterations);
+    }
+}
+
+#[test]
+fn large_targets_are_fitted_like_small_ones() {
+    let (features, targets) = sample(200);
+    let large =
+        Targets { values: targets.values.iter().map(|y| y * 1e250).collect(), weights: targets.weights.clone() };
+    for model in ["ols", "ridge"] {
+        let (small, large) = (fit(model, &features, &targets).unwrap(), fit(model, &features, &large).unwrap());
+        let scaled: Vec<f64> = large.model.coefficients().iter().map(|c| c / 1e250).collect();
+        assert!(apart(&scaled, small.model.coefficients()) < 1e-12, "{model}");
+    }
+}
+
+#[test]
+fn conjugate_gradients_find_the_weights_of_least_norm_that_factoring_finds() {
+    let (features, targets) = sample(700);
+    let mut columns = features.columns().to_vec();
+    columns.extend(features.columns()[..2].to_vec());
+    let features = Features::new(700, columns);
+    for (alpha, fit_intercept) in [(0.0, true), (0.0, false), (1.0, true), (1.0, false)] {
+        let design = Design::new(&features, targets.weights.as_deref(), fit_intercept).unwrap();
+        let [direct, iterated] = squares::both_ways(&design, &targets.values, alpha);
+        assert!(direct.converged && iterated.converged);
+        let (direct, iterated) = (design.to_weights(&direct.unknowns), design.to_weights(&iterated.unknowns));
+        let difference = apart(&direct.1, &iterated.1);
+        assert!(difference < 1e-6, "{alpha} {fit_intercept}: {difference:e}");
     }
 }
 

@@ -1,0 +1,286 @@
+//! The commands and their flags. Flags that set a configuration key are made from the table of keys.
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::config::keys::{KEYS, Key, KeyType};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Keys that say how rows are read: every command that reads rows takes their flags.
+const READING: [&str; 9] = [
+    "data.na",
+    "data.zone",
+    "data.types",
+    "data.drop",
+    "data.format",
+    "data.delimiter",
+    "data.quote",
+    "data.header",
+    "data.encoding",
+];
+
+/// The whole command line.
+pub(crate) fn command() -> Command {
+    Command::new("tabwright")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("From a table to a model that earns its keep: read, check, learn, choose, predict, judge.")
+        .after_help(
+            "Exit codes: 0 ok, 1 failed, 2 bad usage or configuration, 3 unreadable or unusable data, 4 a verdict said no.",
+        )
+        .styles(STYLES)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(train())
+        .subcommand(predict())
+        .subcommand(evaluate())
+        .subcommand(check())
+        .subcommand(profile())
+        .subcommand(show())
+        .subcommand(example())
+        .subcommand(docs())
+}
+
+fn train() -> Command {
+    let all: Vec<&Key> = KEYS.iter().filter(|k| k.flag.is_some()).collect();
+    let command = Command::new("train")
+        .about("Train candidates with honest validation, keep the best in one model file")
+        .after_help(
+            "Examples:\n  tabwright train customers.csv --target churned\n  \
+             tabwright train 'sales/*.parquet' --target price --candidates gbdt_leafwise,ridge --time sold_on\n  \
+             tabwright train rows.csv --target y --holdout none --folds 0 --candidates gbdt_depthwise",
+        )
+        .arg(data("Files, globs, a folder of Parquet, or - for standard input; absent: data.source of tabwright.toml").required(false));
+    with_configuration(with_keys(command, &all)).arg(json())
+}
+
+fn predict() -> Command {
+    reading(
+        Command::new("predict")
+            .about("Predict rows with a model, in bounded memory and in their order")
+            .arg(model())
+            .arg(data("Files, globs, a folder of Parquet, or - for standard input"))
+            .arg(
+                Arg::new("output")
+                    .short('o')
+                    .long("output")
+                    .value_name("FILE")
+                    .default_value("-")
+                    .help("Where predictions go: .csv, .jsonl, .parquet, .arrow (text also .gz or .zst); - is CSV on standard output"),
+            )
+            .arg(list("keep", "COLS", "Columns of the data to carry through, such as an id"))
+            .arg(
+                Arg::new("on-error")
+                    .long("on-error")
+                    .value_name("HOW")
+                    .default_value("fail")
+                    .help("A row that cannot be used: fail, null (an empty prediction), or reject=FILE (the row goes there)"),
+            )
+            .arg(
+                Arg::new("batch-size")
+                    .long("batch-size")
+                    .value_name("N")
+                    .value_parser(value_parser!(u32).range(1..=10_000_000))
+                    .help("Rows predicted at a time [default: 1000 for standard input, 50000 for files]"),
+            )
+            .arg(threads())
+            .arg(json()),
+    )
+}
+
+fn evaluate() -> Command {
+    reading(
+        Command::new("evaluate")
+            .about("Judge a model on rows with known answers: every metric, the confusion matrix, figures per class")
+            .arg(model())
+            .arg(data("Files, globs, a folder of Parquet, or - for standard input"))
+            .arg(
+                Arg::new("weight").long("weight").value_name("COL").help("Column with the weight of each row"),
+            )
+            .arg(threads())
+            .arg(json().help("Print one JSON document, with the curves")),
+    )
+}
+
+fn check() -> Command {
+    reading(
+        Command::new("check")
+            .about("Hold data against a model's contract: columns, kinds, levels, ranges. Exit code 4 on a breach")
+            .arg(data("Files, globs, a folder of Parquet, or - for standard input"))
+            .arg(
+                Arg::new("against").long("against").value_name("MODEL").required(true).help("The model file"),
+            )
+            .arg(share("max-unseen", "0.05", "Largest share of rows with a level that the model has not seen"))
+            .arg(share("max-out-of-range", "0.05", "Largest share of rows outside of the range of the training rows"))
+            .arg(share("max-more-missing", "0.10", "Largest rise of the share of missing values"))
+            .arg(json()),
+    )
+}
+
+fn profile() -> Command {
+    let keys = [&READING[..], &["data.target", "data.task", "data.roles"]].concat();
+    let keys: Vec<&Key> = KEYS.iter().filter(|k| keys.contains(&k.name)).collect();
+    let command = Command::new("profile")
+        .about("Look at a table: kinds, missing values, quantiles, top values, findings")
+        .arg(data("Files, globs, a folder of Parquet, or - for standard input"));
+    with_keys(command, &keys).arg(threads()).arg(json())
+}
+
+fn show() -> Command {
+    Command::new("show")
+        .about("Show what a model file holds: signature, pipeline, metrics, plan, lineage")
+        .arg(model())
+        .arg(json())
+}
+
+fn example() -> Command {
+    Command::new("example")
+        .about("Write a realistic generated table to try things on")
+        .arg(
+            Arg::new("name")
+                .value_name("NAME")
+                .required(true)
+                .value_parser(["churn", "houses"])
+                .help("churn (who leaves, yes or no) or houses (what a house sells for)"),
+        )
+        .arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .value_name("FILE")
+                .default_value("-")
+                .help("Where the table goes, in any format; - is CSV on standard output"),
+        )
+        .arg(
+            Arg::new("rows")
+                .long("rows")
+                .value_name("N")
+                .default_value("4000")
+                .value_parser(value_parser!(u32).range(1..))
+                .help("Number of rows"),
+        )
+        .arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("S")
+                .default_value("42")
+                .value_parser(value_parser!(u64))
+                .help("Another seed, another table; the same seed, the same rows"),
+        )
+}
+
+fn docs() -> Command {
+    Command::new("docs")
+        .about("Print reference pages of the guide")
+        .arg(
+            Arg::new("page")
+                .value_name("PAGE")
+                .required(true)
+                .value_parser(["configuration", "candidates", "commands"])
+                .help("configuration: every key; candidates: every type with its hyperparameters; commands: every flag"),
+        )
+}
+
+fn model() -> Arg {
+    Arg::new("model").value_name("MODEL").required(true).help("The model file")
+}
+
+fn data(help: &'static str) -> Arg {
+    Arg::new("data").value_name("DATA").num_args(1..).required(true).help(help)
+}
+
+fn json() -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print one JSON document on standard output and nothing else")
+}
+
+fn threads() -> Arg {
+    Arg::new("threads")
+        .long("threads")
+        .value_name("N")
+        .default_value("0")
+        .value_parser(value_parser!(usize))
+        .help("Number of threads; 0: one for each core. The result is the same")
+}
+
+fn list(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).action(ArgAction::Append).value_delimiter(',').help(help)
+}
+
+fn share(name: &'static str, default: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name("SHARE")
+        .default_value(default)
+        .value_parser(|text: &str| match text.parse::<f64>() {
+            Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+            _ => Err("a share lies between 0 and 1"),
+        })
+        .help(help)
+}
+
+fn reading(command: Command) -> Command {
+    let keys: Vec<&Key> = KEYS.iter().filter(|k| READING.contains(&k.name)).collect();
+    with_keys(command, &keys)
+}
+
+/// Adds the flags of keys.
+fn with_keys(command: Command, keys: &[&'static Key]) -> Command {
+    keys.iter().fold(command, |command, key| {
+        let Some(flag) = key.flag else { return command };
+        let short = if flag == "output" { Some('o') } else { None };
+        let mut arg = Arg::new(key.name).long(flag).value_name(key.value).allow_hyphen_values(flag == "na").help(help(key));
+        if let Some(short) = short {
+            arg = arg.short(short);
+        }
+        let many = matches!(key.key_type, KeyType::List | KeyType::Pairs);
+        command.arg(if many { arg.action(ArgAction::Append) } else { arg })
+    })
+}
+
+fn help(key: &Key) -> String {
+    let shown = key.default.trim_matches('"');
+    match shown {
+        "" | "[]" | "{}" => key.doc.to_owned(),
+        default => format!("{} [default: {default}]", key.doc),
+    }
+}
+
+fn with_configuration(command: Command) -> Command {
+    command
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help("The configuration file [default: the nearest tabwright.toml from here upwards]"),
+        )
+        .arg(
+            Arg::new("set")
+                .long("set")
+                .value_name("KEY=VALUE")
+                .action(ArgAction::Append)
+                .help("Sets any key of the configuration, such as candidates.small.n_estimators=50"),
+        )
+}
+
+/// The flags of keys that were given.
+pub(crate) fn given_keys(matches: &ArgMatches) -> Vec<(&'static Key, Vec<String>)> {
+    let given = |key: &'static Key| {
+        let texts = matches.try_get_many::<String>(key.name).ok().flatten()?;
+        Some((key, texts.cloned().collect()))
+    };
+    KEYS.iter().filter_map(given).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,50 @@
+//! `tabwright predict`: rows in, predictions out, in their order.
+
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
+
+use super::{configuration, context, load, say_warnings, stop_on_signal, texts};
+use crate::error::Failure;
+use crate::screen::{self, Screen, WallClock};
+
+pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let artifact = load(matches, "model")?;
+    let config = configuration(matches, false)?;
+    let on_error = matches.get_one::<String>("on-error").map_or("fail", String::as_str);
+    let options = PredictOptions {
+        sources: texts(matches, "data"),
+        output: matches.get_one::<String>("output").cloned().unwrap_or_else(|| "-".into()),
+        keep: texts(matches, "keep"),
+        on_error: on_error.parse::<OnError>()?,
+        batch_size: matches.get_one::<u32>("batch-size").map(|n| *n as usize),
+        threads: matches.get_one::<usize>("threads").copied().unwrap_or(0),
+        read: config.data.read_options()?,
+    };
+    let json = matches.get_flag("json");
+    if json && options.output == "-" {
+        return Err(Failure::usage("--json prints a summary on standard output, so predictions need a file: add -o FILE"));
+    }
+    stop_on_signal("the rows so far are left out, nothing is half-written");
+    let (on_screen, clock) = (Screen::new(false), WallClock::start());
+    let done = predict(&artifact, &options, context(&on_screen, &clock));
+    on_screen.finish();
+    let done = done?;
+    say_warnings(&done.warnings, &on_screen);
+    if json {
+        screen::print_json(&serde_json::json!({
+            "rows": done.rows,
+            "rejected": done.rejected,
+            "output": options.output,
+            "content_id": artifact.content_id(),
+            "seconds": done.seconds,
+            "warnings": done.warnings,
+        }))?;
+    } else if options.output != "-" {
+        let rate = done.rows as f64 / done.seconds.max(1e-9);
+        let (rows, seconds) = (screen::count(done.rows), screen::seconds(done.seconds));
+        on_screen.say(&format!("{rows} rows predicted in {seconds} ({} a second): {}", screen::count(rate as usize), options.output));
+    }
+    Ok(ExitCode::SUCCESS)
+}

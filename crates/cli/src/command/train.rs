@@ -1,0 +1,190 @@
+//! `tabwright train`: the leaderboard, what was found, where it is and what to do next.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use tabwright_learn::candidate::Registry;
+use tabwright_learn::search::Line;
+use tabwright_lifecycle::train::{self, Surroundings, Trained};
+use tabwright_model::evidence::Metrics;
+
+use super::{configuration, context, stop_on_signal, texts};
+use crate::error::Failure;
+use crate::screen::{self, Screen, WallClock};
+
+pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let mut config = configuration(matches, true)?;
+    let sources = texts(matches, "data");
+    if !sources.is_empty() {
+        config.data.source = sources;
+    }
+    let output = config.train.output.clone();
+    tabwright_lifecycle::file::check_writable(Path::new(&output))?;
+    stop_on_signal("the best so far is fitted and kept");
+    let (on_screen, clock) = (Screen::new(true), WallClock::start());
+    let trained = train::train(&config, &Registry::default(), &surroundings(), context(&on_screen, &clock));
+    on_screen.finish();
+    let trained = trained?;
+    train::save(&trained, Path::new(&output))?;
+    if matches.get_flag("json") {
+        screen::print_json(&trained.to_json(&output))?;
+    } else {
+        screen::print(&text(&trained, &output, &config.data.source))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn surroundings() -> Surroundings {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    Surroundings { created_at: now(), machine: format!("{os} {arch}, {threads} threads") }
+}
+
+fn text(trained: &Trained, output: &str, sources: &[String]) -> String {
+    let mut parts = vec![task_line(trained), split_line(trained)];
+    if let Some(board) = leaderboard(trained) {
+        parts.push(board);
+    }
+    parts.push(verdict(trained));
+    parts.push(next_steps(output, sources));
+    parts.join("\n") + "\n"
+}
+
+fn task_line(trained: &Trained) -> String {
+    let signature = trained.artifact.model().signature();
+    let task = &signature.task;
+    let labels = match task {
+        tabwright_core::Task::Binary { labels } => format!(", positive class `{}` (the other is `{}`)", labels[1], labels[0]),
+        tabwright_core::Task::Multiclass { labels } => format!(", {} classes", labels.len()),
+        tabwright_core::Task::Regression => String::new(),
+    };
+    let rows = screen::count(trained.rows);
+    format!("{} of `{}`{labels}: {rows} rows, {} features", name_of(task.name()), signature.target, trained.artifact.model().pipeline().inputs().len())
+}
+
+fn name_of(task: &str) -> &'static str {
+    match task {
+        "binary" => "Binary classification",
+        "multiclass" => "Multiclass classification",
+        _ => "Regression",
+    }
+}
+
+fn split_line(trained: &Trained) -> String {
+    let split = &trained.split;
+    let (train, validation, test) = (split.train.len(), split.validation.len(), split.test.len());
+    let folds = trained.found.leaderboard.iter().map(|l| l.cv_scores.len()).max().unwrap_or(0);
+    let folds = if folds > 0 { format!("; {folds} folds on the training rows") } else { String::new() };
+    if validation + test == 0 {
+        return format!("Nothing held back: {} rows train{folds}", screen::count(train));
+    }
+    format!(
+        "Split: {} train, {} validation, {} test{folds}",
+        screen::count(train),
+        screen::count(validation),
+        screen::count(test)
+    )
+}
+
+/// The table of candidates; nothing where nothing was compared.
+fn leaderboard(trained: &Trained) -> Option<String> {
+    let metric = trained.metric.name();
+    let lines = &trained.found.leaderboard;
+    let has_folds = lines.iter().any(|l| !l.cv_scores.is_empty());
+    let has_validation = lines.iter().any(|l| l.validation.is_some());
+    if !has_folds && !has_validation {
+        return None;
+    }
+    let others = other_metrics(trained);
+    let mut header = vec!["candidate".to_owned()];
+    if has_folds {
+        header.push(format!("{metric} (folds)"));
+    }
+    if has_validation {
+        header.push(format!("{metric} (validation)"));
+        header.extend(others.iter().map(|m| (*m).to_owned()));
+    }
+    header.extend(["fit".to_owned(), "predict".to_owned()]);
+    let mut table = screen::table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    for line in lines {
+        screen::row(&mut table, cells(line, metric, &others, (has_folds, has_validation)));
+    }
+    Some(format!("\n{table}\n"))
+}
+
+/// Up to three metrics beside the one that decided.
+fn other_metrics(trained: &Trained) -> Vec<&'static str> {
+    let usual: &[&str] = match trained.artifact.model().task().name() {
+        "binary" => &["roc_auc", "log_loss", "accuracy", "f1"],
+        "multiclass" => &["log_loss", "accuracy", "f1_macro", "roc_auc"],
+        _ => &["rmse", "mae", "r2"],
+    };
+    usual.iter().copied().filter(|m| *m != trained.metric.name()).take(3).collect()
+}
+
+fn cells(line: &Line, metric: &str, others: &[&str], (folds, validation): (bool, bool)) -> Vec<String> {
+    let mut cells = vec![line.candidate.name.clone()];
+    if line.failure.is_some() {
+        cells.push("not complete".into());
+        return cells;
+    }
+    if folds {
+        cells.push(line.cv_mean_std().map_or("–".into(), |(mean, std)| {
+            format!("{} ± {}", screen::number(mean), screen::number(std))
+        }));
+    }
+    if validation {
+        let value = |name: &str| line.validation.as_ref().and_then(|m| m.get(name)).map_or("–".into(), |v| screen::number(*v));
+        cells.push(value(metric));
+        cells.extend(others.iter().map(|m| value(m)));
+    }
+    cells.push(screen::seconds(line.fit_seconds));
+    cells.push(screen::seconds(line.predict_seconds));
+    cells
+}
+
+fn verdict(trained: &Trained) -> String {
+    let best = &trained.found.leaderboard[trained.found.best];
+    let name = &best.candidate.name;
+    let metric = trained.metric.name();
+    let mut names = vec![metric];
+    names.extend(other_metrics(trained));
+    let shown = |metrics: &Metrics| {
+        let shown: Vec<String> =
+            names.iter().filter_map(|n| metrics.get(*n).map(|v| format!("{n} {}", screen::number(*v)))).collect();
+        shown.join(", ")
+    };
+    let seconds = screen::seconds(trained.seconds);
+    match (&trained.found.test, best.cv_mean_std()) {
+        (Some(test), _) => format!(
+            "Best: {name}, fitted on {} rows. On the {} test rows, which no step before has seen: {} ({seconds} in all)",
+            screen::count(trained.split.train.len() + trained.split.validation.len()),
+            screen::count(trained.split.test.len()),
+            shown(test)
+        ),
+        (None, Some(_)) => format!(
+            "Best: {name}, fitted on all {} rows. Cross-validated, not tested: {} ({seconds} in all)",
+            screen::count(trained.rows),
+            shown(&best.cv_metrics)
+        ),
+        (None, None) => format!(
+            "Trained {name} on {} rows. Nothing was scored: neither folds nor a test part were asked for ({seconds} in all)",
+            screen::count(trained.split.train.len())
+        ),
+    }
+}
+
+fn next_steps(output: &str, sources: &[String]) -> String {
+    let data = sources.first().filter(|s| *s != "-").map_or("new.csv", String::as_str);
+    let path = if output.contains('/') || output.ends_with(".tw") { output.to_owned() } else { format!("./{output}") };
+    format!(
+        "\nModel: {output}\nNext:  tabwright show {path}\n       tabwright predict {path} {data} -o predictions.csv"
+    )
+}
+
+/// Now, to the second.
+fn now() -> String {
+    let now = jiff::Timestamp::now();
+    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
+}

@@ -1,0 +1,244 @@
+//! From defaults, `tabwright.toml`, the environment and flags to one [`Config`]. Later ones win; a key that does not
+//! exist is an error that names the nearest.
+
+pub(crate) mod document;
+pub(crate) mod keys;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tabwright_core::suggest;
+use tabwright_lifecycle::config::Config;
+use toml::{Table, Value};
+
+use crate::error::Failure;
+use keys::{KEYS, Key, KeyType};
+
+/// The name of the configuration file.
+pub(crate) const FILE: &str = "tabwright.toml";
+
+/// What the command line gives.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    /// `--config`.
+    pub(crate) file: Option<PathBuf>,
+    /// Flags, as key and texts.
+    pub(crate) flags: Vec<(&'static Key, Vec<String>)>,
+    /// `--set KEY=VALUE`.
+    pub(crate) set: Vec<String>,
+}
+
+/// Puts the configuration together.
+///
+/// # Errors
+/// For an unreadable file, an unknown key, or a value of another type.
+pub(crate) fn resolve(given: &Given) -> Result<Config, Failure> {
+    let mut table = Table::new();
+    if let Some(path) = find_file(given.file.as_deref())? {
+        let mut from_file = read_file(&path)?;
+        check_keys(&from_file, "", &path.display().to_string())?;
+        make_relative(&mut from_file, path.parent().unwrap_or(Path::new(".")));
+        merge(&mut table, from_file);
+    }
+    for key in KEYS {
+        let name = keys::variable(key);
+        if let Ok(text) = std::env::var(&name) {
+            let value = parse(key, &[text]).map_err(|e| Failure::usage(format!("{name}: {e}")))?;
+            insert(&mut table, key.name, value);
+        }
+    }
+    for (key, texts) in &given.flags {
+        let flag = key.flag.unwrap_or(key.name);
+        let value = parse(key, texts).map_err(|e| Failure::usage(format!("--{flag}: {e}")))?;
+        insert(&mut table, key.name, value);
+    }
+    for text in &given.set {
+        let (name, value) = parse_set(text)?;
+        let mut one = Table::new();
+        insert(&mut one, &name, value);
+        check_keys(&one, "", "--set")?;
+        merge(&mut table, one);
+    }
+    // A deserialiser's own words name the type and what was found, not always the key; the keys of the table were
+    // checked above, so what is left are hyperparameters and columns.
+    Config::deserialize(Value::Table(table)).map_err(|e| Failure::usage(format!("the configuration: {}", e.message().trim())))
+}
+
+/// The file that is named, else the nearest `tabwright.toml` from here upwards.
+fn find_file(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    if let Some(path) = named {
+        return match path.is_file() {
+            true => Ok(Some(path.to_owned())),
+            false => Err(Failure::usage(format!("there is no configuration file {}", path.display()))),
+        };
+    }
+    let Ok(here) = std::env::current_dir() else { return Ok(None) };
+    Ok(here.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file()))
+}
+
+fn read_file(path: &Path) -> Result<Table, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Failure::usage(format!("{} cannot be read: {e}", path.display())))?;
+    // The parser's message holds line, column and the line itself.
+    text.parse::<Table>().map_err(|e| Failure::usage(format!("{}: {}", path.display(), e.to_string().trim_end())))
+}
+
+/// Paths in a file are meant from its folder.
+fn make_relative(table: &mut Table, folder: &Path) {
+    for (section, name) in [("data", "source"), ("split", "files")] {
+        let Some(Value::Array(paths)) = table.get_mut(section).and_then(|s| s.get_mut(name)) else { continue };
+        for path in paths {
+            if let Value::String(text) = path
+                && text != "-"
+            {
+                *text = folder.join(&*text).to_string_lossy().into_owned();
+            }
+        }
+    }
+}
+
+/// Sections whose keys the user names: checked when they are read.
+const OPEN: [&str; 4] = ["candidates", "features.columns", "data.types", "data.roles"];
+
+/// Every key must be in the table, and of its type.
+fn check_keys(table: &Table, prefix: &str, place: &str) -> Result<(), Failure> {
+    for (name, value) in table {
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        if OPEN.contains(&path.as_str()) {
+            match value {
+                Value::Table(_) => continue,
+                _ => return Err(Failure::usage(format!("{place}: `{path}` is a section, not a value"))),
+            }
+        }
+        if let Some(key) = keys::find(&path) {
+            check_type(key, value).map_err(|e| Failure::usage(format!("{place}: `{path}`: {e}")))?;
+            continue;
+        }
+        let is_section = KEYS.iter().any(|k| k.name.starts_with(&format!("{path}.")));
+        match value {
+            Value::Table(inner) if is_section => check_keys(inner, &path, place)?,
+            _ if is_section => return Err(Failure::usage(format!("{place}: `{path}` is a section, not a value"))),
+            _ => return Err(unknown(&path, place)),
+        }
+    }
+    Ok(())
+}
+
+fn unknown(path: &str, place: &str) -> Failure {
+    let full = suggest::did_you_mean(path, KEYS.iter().map(|k| k.name));
+    let last = |name: &'static str| name.rsplit('.').next().unwrap_or(name);
+    let wanted = path.rsplit('.').next().unwrap_or(path);
+    let same_last: Vec<&str> = KEYS.iter().map(|k| k.name).filter(|n| last(n) == wanted).take(1).collect();
+    let hint = match (full.is_empty(), same_last.first()) {
+        (false, _) => full,
+        (true, Some(name)) => format!("; did you mean `{name}`?"),
+        (true, None) => "; `tabwright docs configuration` lists every key".to_owned(),
+    };
+    Failure::usage(format!("{place}: there is no key `{path}`{hint}"))
+}
+
+fn check_type(key: &Key, value: &Value) -> Result<(), String> {
+    let found = || format!("got {}", value.type_str());
+    match (key.key_type, value) {
+        (KeyType::Text | KeyType::Choice(_), Value::String(text)) => check_choice(key, text),
+        (KeyType::Text | KeyType::Choice(_), _) => Err(format!("a text in quotes is needed, {}", found())),
+        (KeyType::Count, Value::Integer(i)) if *i >= 0 => Ok(()),
+        (KeyType::Count, _) => Err(format!("a whole number from 0 on is needed, got {value}")),
+        (KeyType::Number, Value::Integer(_) | Value::Float(_)) => Ok(()),
+        (KeyType::Number, _) => Err(format!("a number is needed, {}", found())),
+        (KeyType::Switch, Value::Boolean(_)) => Ok(()),
+        (KeyType::Switch, _) => Err(format!("true or false is needed, {}", found())),
+        (KeyType::List, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(()),
+        (KeyType::List, _) => Err(format!("a list of texts such as [\"a\", \"b\"] is needed, {}", found())),
+        (KeyType::Pairs, Value::Table(_)) => Ok(()),
+        (KeyType::Pairs, _) => Err(format!("a table such as {{ name = \"value\" }} is needed, {}", found())),
+    }
+}
+
+fn check_choice(key: &Key, text: &str) -> Result<(), String> {
+    match key.key_type {
+        KeyType::Choice(words) if !words.contains(&text) => {
+            let hint = suggest::did_you_mean(text, words.iter().copied());
+            let words: Vec<&str> = words.iter().copied().filter(|w| !w.is_empty()).collect();
+            Err(format!("`{text}` is none of {}{hint}", words.join(", ")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads the text form of a value, from a flag or the environment.
+fn parse(key: &Key, texts: &[String]) -> Result<Value, String> {
+    let last = texts.last().map_or("", String::as_str);
+    match key.key_type {
+        KeyType::Text | KeyType::Choice(_) => check_choice(key, last).map(|()| Value::String(last.to_owned())),
+        KeyType::Count => {
+            let number = last.parse::<u64>().ok().and_then(|n| i64::try_from(n).ok());
+            number.map(Value::Integer).ok_or_else(|| format!("`{last}` is not a whole number from 0 on"))
+        }
+        KeyType::Number => last.parse().map(Value::Float).map_err(|_| format!("`{last}` is not a number")),
+        KeyType::Switch => last.parse().map(Value::Boolean).map_err(|_| format!("`{last}` is not true or false")),
+        KeyType::List => {
+            let items = texts.iter().flat_map(|t| t.split(',')).map(str::trim).filter(|t| !t.is_empty());
+            Ok(Value::Array(items.map(|t| Value::String(t.to_owned())).collect()))
+        }
+        KeyType::Pairs => {
+            let mut table = Table::new();
+            for pair in texts.iter().flat_map(|t| t.split(',')).filter(|t| !t.trim().is_empty()) {
+                let (name, value) = pair.rsplit_once('=').ok_or_else(|| format!("`{pair}` is not {}", key.value))?;
+                table.insert(name.trim().to_owned(), Value::String(value.trim().to_owned()));
+            }
+            Ok(Value::Table(table))
+        }
+    }
+}
+
+/// `KEY=VALUE`, the value as TOML or, where that is none, as text.
+fn parse_set(text: &str) -> Result<(String, Value), Failure> {
+    let (name, value) = text.split_once('=').ok_or_else(|| Failure::usage(format!("--set {text}: not KEY=VALUE")))?;
+    let name = name.trim();
+    if let Some(key) = keys::find(name)
+        && let Ok(value) = parse(key, &[value.trim().to_owned()])
+        && !value_is_toml_list(key, text)
+    {
+        return Ok((name.to_owned(), value));
+    }
+    let as_toml = format!("x = {value}").parse::<Table>().ok().and_then(|mut t| t.remove("x"));
+    Ok((name.to_owned(), as_toml.unwrap_or_else(|| Value::String(value.trim().to_owned()))))
+}
+
+fn value_is_toml_list(key: &Key, text: &str) -> bool {
+    let value = text.split_once('=').map_or("", |(_, v)| v.trim());
+    matches!(key.key_type, KeyType::List | KeyType::Pairs) && value.starts_with(['[', '{'])
+        || matches!(key.key_type, KeyType::Text | KeyType::Choice(_)) && value.starts_with('"')
+}
+
+fn insert(table: &mut Table, name: &str, value: Value) {
+    let mut here = table;
+    let mut parts = name.split('.').peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            here.insert(part.to_owned(), value);
+            return;
+        }
+        let next = here.entry(part.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+        if !next.is_table() {
+            *next = Value::Table(Table::new());
+        }
+        here = next.as_table_mut().expect("invariant: it was made a table just now");
+    }
+}
+
+/// Puts `over` on top of `under`, table by table.
+fn merge(under: &mut Table, over: Table) {
+    for (name, value) in over {
+        match (under.get_mut(&name), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                under.insert(name, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Every configuration key, once: name, flag, type, default and meaning. The flags of `train`, the environment
+//! variables, the check for unknown keys and the configuration page of the guide are made from this table.
+
+/// What a key holds, and how its text form is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyType {
+    /// Any text.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A whole number that is not negative.
+    Count,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Switch,
+    /// Texts, separated by commas.
+    List,
+    /// Name and value, as `NAME=VALUE`; in the file a table.
+    Pairs,
+}
+
+/// A configuration key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    /// Where it stands in `tabwright.toml`.
+    pub(crate) name: &'static str,
+    /// The flag that sets it, without dashes.
+    pub(crate) flag: Option<&'static str>,
+    /// How the flag's value is shown in help.
+    pub(crate) value: &'static str,
+    /// What it holds.
+    pub(crate) key_type: KeyType,
+    /// Its default, as it would stand in the file; empty where there is none.
+    pub(crate) default: &'static str,
+    /// What it does.
+    pub(crate) doc: &'static str,
+}
+
+const fn key(
+    (name, flag): (&'static str, &'static str),
+    value: &'static str,
+    key_type: KeyType,
+    default: &'static str,
+    doc: &'static str,
+) -> Key {
+    let flag = if flag.is_empty() { None } else { Some(flag) };
+    Key { name, flag, value, key_type, default, doc }
+}
+
+use KeyType::{Choice, Count, List, Number, Pairs, Switch, Text};
+
+const IMPUTE_NUMBER: KeyType = Choice(&["median", "mean", "most_frequent", "constant", "none"]);
+const IMPUTE_CATEGORY: KeyType = Choice(&["constant", "most_frequent", "none"]);
+const SCALE: KeyType = Choice(&["standard", "min_max", "robust", "none"]);
+const ENCODE: KeyType = Choice(&["one_hot", "ordinal", "native"]);
+
+/// Every key, in the order of the documentation.
+pub(crate) const KEYS: &[Key] = &[
+    key(("data.source", ""), "DATA", List, "[]", "Files, globs, a folder, or \"-\" for standard input. The command line names them as DATA."),
+    key(("data.target", "target"), "COL", Text, "\"\"", "The column to predict."),
+    key(("data.task", "task"), "TASK", Choice(&["", "binary", "multiclass", "regression"]), "\"\"", "binary, multiclass or regression. Empty: it follows from the target."),
+    key(("data.positive", "positive"), "LABEL", Text, "\"\"", "The positive label of a binary task. Empty: the last in byte order."),
+    key(("data.na", "na"), "TOKEN", List, "[]", "Tokens that mean \"missing\" in every column, beside empty cells."),
+    key(("data.zone", "zone"), "ZONE", Text, "\"UTC\"", "Time zone in which timestamps without an offset are read."),
+    key(("data.types", "type"), "COL=KIND", Pairs, "{}", "Kinds that are not to be inferred: boolean, integer, float, categorical, text, timestamp."),
+    key(("data.roles", "role"), "COL=ROLE", Pairs, "{}", "Roles of columns: feature, id, weight, group, time, ignored. A feature is kept even if it looks like an identifier."),
+    key(("data.drop", "drop"), "COL", List, "[]", "Columns that are not read."),
+    key(("data.format", "format"), "FORMAT", Choice(&["", "csv", "jsonl", "parquet", "arrow"]), "\"\"", "csv, jsonl, parquet or arrow. Empty: by name and content."),
+    key(("data.delimiter", "delimiter"), "CHAR", Text, "\"\"", "What separates the cells of a CSV: one character, or tab. Empty: detected."),
+    key(("data.quote", "quote"), "CHAR", Text, "\"\"", "What quotes the cells of a CSV. Empty: \"."),
+    key(("data.header", "header"), "BOOL", Switch, "", "Whether the first line of a CSV names the columns. Absent: detected."),
+    key(("data.encoding", "encoding"), "NAME", Text, "\"\"", "Encoding of text, such as utf-8, utf-16, latin1. Empty: detected."),
+    key(("features.linear.number.impute", ""), "", IMPUTE_NUMBER, "\"median\"", "Linear models: what is put in the place of missing numbers."),
+    key(("features.linear.number.fill", ""), "", Number, "0.0", "The number for impute = \"constant\"."),
+    key(("features.linear.number.indicator", ""), "", Switch, "false", "Whether a 0/1 column says where a number was missing."),
+    key(("features.linear.number.scale", ""), "", SCALE, "\"standard\"", "What numbers are brought to."),
+    key(("features.linear.category.impute", ""), "", IMPUTE_CATEGORY, "\"constant\"", "Linear models: what is put in the place of missing categories."),
+    key(("features.linear.category.fill", ""), "", Text, "\"missing\"", "The level for impute = \"constant\"."),
+    key(("features.linear.category.indicator", ""), "", Switch, "false", "Whether a 0/1 column says where a category was missing."),
+    key(("features.linear.category.encode", ""), "", ENCODE, "\"one_hot\"", "What categories become. Linear models cannot read native ones."),
+    key(("features.linear.category.min_count", ""), "", Count, "1", "One-hot: levels with fewer rows share one column."),
+    key(("features.linear.category.max_levels", ""), "", Count, "0", "One-hot: at most this many columns, the rest share the last. 0: no limit."),
+    key(("features.trees.number.impute", ""), "", IMPUTE_NUMBER, "\"none\"", "Trees: what is put in the place of missing numbers. Trees learn from gaps, so nothing."),
+    key(("features.trees.number.fill", ""), "", Number, "0.0", "The number for impute = \"constant\"."),
+    key(("features.trees.number.indicator", ""), "", Switch, "false", "Whether a 0/1 column says where a number was missing."),
+    key(("features.trees.number.scale", ""), "", SCALE, "\"none\"", "What numbers are brought to."),
+    key(("features.trees.category.impute", ""), "", IMPUTE_CATEGORY, "\"none\"", "Trees: what is put in the place of missing categories."),
+    key(("features.trees.category.fill", ""), "", Text, "\"missing\"", "The level for impute = \"constant\"."),
+    key(("features.trees.category.indicator", ""), "", Switch, "false", "Whether a 0/1 column says where a category was missing."),
+    key(("features.trees.category.encode", ""), "", ENCODE, "\"native\"", "What categories become: trees split native ones as sets of levels."),
+    key(("features.trees.category.min_count", ""), "", Count, "1", "One-hot: levels with fewer rows share one column."),
+    key(("features.trees.category.max_levels", ""), "", Count, "0", "One-hot: at most this many columns, the rest share the last. 0: no limit."),
+    key(("split.seed", "split-seed"), "N", Count, "42", "Places of rows follow from it. Apart from the learners' seed."),
+    key(("split.train", ""), "", Number, "", "Share of the rows to fit on. Absent: 0.70, for a regression 0.64."),
+    key(("split.validation", ""), "", Number, "", "Share of the rows to compare on. Absent: 0.15, for a regression 0.16."),
+    key(("split.test", ""), "", Number, "", "Share of the rows to score the stored model on. Absent: 0.15, for a regression 0.20."),
+    key(("split.stratify", ""), "", Switch, "", "Whether classes keep their shares in every part. Absent: for classification."),
+    key(("split.group", "group"), "COL", Text, "\"\"", "Rows of one group stay on one side of every split."),
+    key(("split.time", "time"), "COL", Text, "\"\"", "Orders the rows: train before validation before test."),
+    key(("split.column", "split-column"), "COL", Text, "\"\"", "Says train, validation or test for each row."),
+    key(("split.files", "test"), "FILE", List, "[]", "Files whose rows are the test part."),
+    key(("split.holdout", "holdout"), "HOW", Choice(&["split", "none"]), "\"split\"", "split keeps validation and test parts back; none trains on every row."),
+    key(("split.duplicates", ""), "", Choice(&["apart", "together"]), "\"apart\"", "together keeps equal rows on one side of every split."),
+    key(("selection.metric", "metric"), "METRIC", Text, "\"\"", "What decides. Empty: roc_auc (binary), log_loss (multiclass), rmse (regression)."),
+    key(("selection.on", "select-on"), "WHERE", Choice(&["cv", "validation"]), "\"cv\"", "Where it is measured: the mean over the folds, or the validation part."),
+    key(("selection.folds", "folds"), "N", Count, "5", "Folds of the cross-validation. 0: none."),
+    key(("selection.repeats", "repeats"), "N", Count, "1", "How often the folds are dealt anew."),
+    key(("train.candidates", "candidates"), "A,B", List, "[]", "Names of candidates. Empty: those of [candidates], else every type that can learn the task."),
+    key(("train.seed", "seed"), "N", Count, "42", "Seed of the learners."),
+    key(("train.threads", "threads"), "N", Count, "0", "Number of threads. 0: one for each core. The result is the same."),
+    key(("train.output", "output"), "FILE", Text, "\"model.tw\"", "The model file."),
+];
+
+/// The key of a name.
+pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.name == name)
+}
+
+/// The environment variable that sets a key.
+pub(crate) fn variable(key: &Key) -> String {
+    format!("TABWRIGHT_{}", key.name.replace('.', "_").to_uppercase())
+}

@@ -1,0 +1,81 @@
+//! What is odd and must still work, with a warning.
+
+use super::Place;
+
+#[test]
+fn rare_classes_and_classes_that_only_the_test_part_has_are_handled() {
+    let place = Place::new();
+    let mut text = String::from("x,part,y\n");
+    for i in 0..120 {
+        text += &format!("{},{},{}\n", (i * 37) % 101, ["train", "validation", "test"][i % 3], ["a", "b", "c"][i % 3 + usize::from(i % 3 == 0) * (i / 3 % 2)]);
+    }
+    text += "5,test,rare\n6,train,once\n";
+    place.write("t.csv", text);
+    let json = place.run("train t.csv --target y --split-column part --folds 3 --json").ok().json();
+    let codes: Vec<&str> = json["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect();
+    assert!(codes.contains(&"fewer_than_folds"), "{codes:?}");
+    assert_eq!(json["task"], "multiclass");
+    place.run("evaluate model.tw t.csv").ok().prints("rare");
+}
+
+#[test]
+fn infinite_numbers_mixed_dates_and_empty_columns_are_warned_of() {
+    let place = Place::new();
+    let mut text = String::from("x,when,void,s,y\n");
+    for i in 0..80 {
+        let x = if i == 7 { "inf".into() } else { format!("{}", (i * 31) % 17) };
+        let when = if i % 2 == 0 { format!("2024-01-{:02}", i % 28 + 1) } else { format!("{:02}/01/2024", i % 28 + 1) };
+        text += &format!("{x},{when},,{},{}\n", ["u", "v"][i % 2], (i * 13 % 7) % 2);
+    }
+    place.write("t.csv", text);
+    let json = place.run("train t.csv --target y --folds 2 --json").ok().json();
+    let codes: Vec<&str> = json["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect();
+    for code in ["infinite", "mixed_dates", "all_missing"] {
+        assert!(codes.contains(&code), "{code}: {codes:?}");
+    }
+}
+
+#[test]
+fn encodings_and_line_ends_are_detected() {
+    let place = Place::new();
+    let mut text = String::from("größe;stadt;ziel\r\n");
+    for i in 0..60 {
+        text += &format!("{};{};{}\r\n", i % 7, ["köln", "münchen"][i % 2], ["ja", "nein"][(i / 3) % 2]);
+    }
+    let latin: Vec<u8> = text.chars().map(|c| c as u8).collect();
+    let utf16: Vec<u8> = "\u{feff}".chars().chain(text.chars()).flat_map(|c| (c as u16).to_le_bytes()).collect();
+    place.write("latin.csv", latin);
+    place.write("utf16.csv", utf16);
+    place.write("utf8.csv", format!("\u{feff}{text}"));
+    let id = |name: &str| {
+        let train = format!("train {name} --target ziel --candidates logistic_regression --folds 2 --json");
+        place.run(&train).ok().json()["content_id"].as_str().unwrap().to_owned()
+    };
+    let first = id("utf8.csv");
+    assert_eq!([id("latin.csv"), id("utf16.csv")], [first.clone(), first]);
+}
+
+#[test]
+fn rows_without_a_target_are_left_out_and_counted() {
+    let place = Place::new();
+    let mut text = String::from("x,y\n");
+    for i in 0..90 {
+        let y = if i % 9 == 0 { "" } else { ["a", "b"][i % 2] };
+        text += &format!("{},{y}\n", (i * 7) % 23);
+    }
+    place.write("t.csv", text);
+    let answer = place.run("train t.csv --target y --folds 2 --candidates logistic_regression --json").ok();
+    assert_eq!(answer.json()["rows"], 80);
+    answer.says("10 of 90 rows have no target");
+}
+
+#[test]
+fn a_category_with_thousands_of_levels_is_handled() {
+    let place = Place::new();
+    let mut text = String::from("c,x,y\n");
+    for i in 0..6_000 {
+        text += &format!("level {},{},{}\n", i % 4_000, i % 17, (i % 4_000) % 2);
+    }
+    place.write("t.csv", text);
+    place.run("train t.csv --target y --folds 2 --candidates logistic_regression,gbdt_leafwise,random_forest").ok();
+}

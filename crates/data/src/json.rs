@@ -1,0 +1,7 @@
+//! JSON Lines. [`parse`] takes a line apart, [`table`] makes columns of the lines.
+
+pub(crate) mod parse;
+pub(crate) mod table;
+
+#[cfg(test)]
+mod tests;

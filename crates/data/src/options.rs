@@ -1,0 +1,74 @@
+//! What a caller may say about the files that are read.
+
+use std::collections::BTreeMap;
+
+use tabwright_core::{Kind, Role};
+
+use crate::Format;
+
+/// How files are read. Whatever is not said is detected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadOptions {
+    /// The format of every file; absent: by name, else by content.
+    pub format: Option<Format>,
+    /// What separates the cells of a CSV; absent: `,`, `;`, tab or `|`, whichever fits.
+    pub delimiter: Option<u8>,
+    /// What encloses cells of a CSV; absent: `"`, or `'` where that fits better.
+    pub quote: Option<u8>,
+    /// Whether the first line of a CSV names the columns.
+    pub header: Option<bool>,
+    /// Encoding of text, by its usual name; absent: by byte order mark, else UTF-8, else Windows-1252 with a warning.
+    pub encoding: Option<String>,
+    /// Tokens that mean "missing" in every column.
+    pub na: Vec<String>,
+    /// Kinds of columns that are not to be inferred.
+    pub types: BTreeMap<String, Kind>,
+    /// Roles of columns; the others are features.
+    pub roles: BTreeMap<String, Role>,
+    /// Columns that are not read.
+    pub drop: Vec<String>,
+    /// Read these columns only, in the order of the file.
+    pub columns: Option<Vec<String>>,
+    /// Time zone (IANA name) in which timestamps without an offset are read.
+    pub zone: String,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        ReadOptions {
+            format: None,
+            delimiter: None,
+            quote: None,
+            header: None,
+            encoding: None,
+            na: Vec::new(),
+            types: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            drop: Vec::new(),
+            columns: None,
+            zone: "UTC".to_owned(),
+        }
+    }
+}
+
+/// What was found out about the first file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Details {
+    /// Its format.
+    pub format: Format,
+    /// What separates the cells, in a CSV.
+    pub delimiter: Option<u8>,
+    /// What encloses cells, in a CSV.
+    pub quote: Option<u8>,
+    /// Whether the first line names the columns, in a CSV.
+    pub header: Option<bool>,
+    /// The encoding, in a text format.
+    pub encoding: Option<String>,
+}
+
+impl Details {
+    /// Nothing but the format.
+    pub(crate) fn of_format(format: Format) -> Self {
+        Details { format, delimiter: None, quote: None, header: None, encoding: None }
+    }
+}

@@ -1,0 +1,90 @@
+//! What can go wrong from the file to the answer, and the exit code of each.
+
+use std::path::PathBuf;
+
+/// What a function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong from the file to the answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration asks for something that cannot be.
+    #[error("{0}")]
+    Config(String),
+    /// The rows cannot be used for what was asked.
+    #[error("{0}")]
+    Data(String),
+    /// Reading or writing rows.
+    #[error(transparent)]
+    Rows(#[from] tabwright_data::Error),
+    /// From the nouns: an unknown column, a parameter out of range …
+    #[error(transparent)]
+    Core(#[from] tabwright_core::Error),
+    /// While a model was sought.
+    #[error(transparent)]
+    Learn(#[from] tabwright_learn::Error),
+    /// A model file that cannot be used.
+    #[error("{}: {source}", path.display())]
+    Artifact {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: tabwright_model::Error,
+    },
+    /// A model that does not fit the rows.
+    #[error(transparent)]
+    Model(#[from] tabwright_model::Error),
+    /// A file that cannot be read or written.
+    #[error("{}: {what}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The user stopped the command.
+    #[error("stopped; {0}")]
+    Cancelled(String),
+}
+
+/// What a command ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The command failed.
+    Failed = 1,
+    /// Bad usage or configuration.
+    Usage = 2,
+    /// Unreadable or unusable data.
+    Data = 3,
+    /// A verdict said no.
+    Verdict = 4,
+}
+
+impl Error {
+    /// The exit code that belongs to the error.
+    pub fn exit(&self) -> Exit {
+        use tabwright_core::Error as Core;
+        use tabwright_learn::Error as Learn;
+        let core = |error: &Core| match error {
+            Core::DuplicateColumn { .. } | Core::Length { .. } | Core::Unusable { .. } => Exit::Data,
+            _ => Exit::Usage,
+        };
+        match self {
+            Error::Config(_) => Exit::Usage,
+            Error::Data(_) | Error::Artifact { .. } | Error::Model(_) => Exit::Data,
+            Error::Rows(error) if error.is_usage() => Exit::Usage,
+            Error::Rows(_) => Exit::Data,
+            Error::Core(error) => core(error),
+            Error::Learn(error) => match error {
+                Learn::Core(error) => core(error),
+                Learn::Config(_) | Learn::UnknownParameter { .. } | Learn::Parameter { .. } => Exit::Usage,
+                Learn::Data(_) | Learn::Target { .. } => Exit::Data,
+                _ => Exit::Failed,
+            },
+            Error::Io { .. } | Error::Cancelled(_) => Exit::Failed,
+        }
+    }
+}

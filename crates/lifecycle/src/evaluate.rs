@@ -1,0 +1,165 @@
+//! `evaluate`: how good a model is on rows with known answers.
+
+use serde_json::{Value, json};
+use tabwright_core::metric::{self, Evaluation, Predictions};
+use tabwright_core::{Code, Column, Context, Event, Kind, Levels, Rows, Targets, Task, Warning, suggest};
+use tabwright_data::{BlockStream, ReadOptions, StreamBlock, StreamRequest};
+use tabwright_model::artifact::Artifact;
+use tabwright_model::levels::Spelling;
+use tabwright_model::model::Model;
+
+use crate::error::{Error, Result};
+use crate::predict::{FILE_BATCH, read_options, unusable};
+
+/// What is judged.
+#[derive(Debug, Clone, Default)]
+pub struct EvaluateOptions {
+    /// Files, globs, folders, or `-`.
+    pub sources: Vec<String>,
+    /// The column with the weight of each row.
+    pub weight: Option<String>,
+    /// Number of threads; 0: those that are there.
+    pub threads: usize,
+    /// Whether curves are wanted.
+    pub curves: bool,
+    /// How the files are read.
+    pub read: ReadOptions,
+}
+
+/// The judgement.
+#[derive(Debug, Clone)]
+pub struct Evaluated {
+    /// Metrics, confusion matrix, figures per class, curves.
+    pub evaluation: Evaluation,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+impl Evaluated {
+    /// The document of `evaluate --json`.
+    ///
+    /// # Errors
+    /// None in practice: the parts are plain data.
+    pub fn to_json(&self, artifact: &Artifact) -> Result<Value> {
+        let mut document = serde_json::to_value(&self.evaluation).map_err(|e| Error::Data(e.to_string()))?;
+        document["content_id"] = json!(artifact.content_id());
+        document["task"] = json!(artifact.model().task().name());
+        document["warnings"] = json!(self.warnings);
+        Ok(document)
+    }
+}
+
+/// Predicts the rows of files and compares with their targets. Predictions and targets are kept, rows are not.
+///
+/// # Errors
+/// From reading; for a row that cannot be used, and for a label that the model does not know, with file and line.
+pub fn evaluate(artifact: &Artifact, options: &EvaluateOptions, context: Context<'_>) -> Result<Evaluated> {
+    crate::train::with_threads(options.threads, || run(artifact.model(), options, context))
+}
+
+fn run(model: &Model, options: &EvaluateOptions, context: Context<'_>) -> Result<Evaluated> {
+    context.observer.event(Event::Phase { name: "predicting", steps: None });
+    let inputs = crate::train::inputs(&options.sources)?;
+    let target_kind = if model.task().is_classification() { Kind::Categorical } else { Kind::Float };
+    let mut expected: Vec<(String, Kind)> = model.pipeline().inputs().iter().map(|i| (i.name.clone(), i.kind)).collect();
+    expected.push((model.signature().target.clone(), target_kind));
+    let weight = options.weight.as_ref().map(|name| {
+        expected.push((name.clone(), Kind::Float));
+        expected.len() - 1
+    });
+    let request = StreamRequest { expected, keep: vec![], batch_size: FILE_BATCH };
+    let mut stream = tabwright_data::open_stream(&inputs, &request, &read_options(model, &options.read))?;
+    let mut warnings = stream.warnings().to_vec();
+    let mut seen = Seen::new(model, weight);
+    while let Some(block) = stream.next() {
+        let block = block?;
+        if context.cancel.is_cancelled() {
+            return Err(Error::Cancelled("nothing was judged".into()));
+        }
+        if let Some(bad) = block.bad.first() {
+            return Err(unusable(&stream, &block, bad));
+        }
+        seen.add(model, &stream, &block)?;
+    }
+    if seen.targets.is_empty() {
+        let target = &model.signature().target;
+        return Err(Error::Data(format!("the target `{target}` is missing in every row; there is nothing to compare with")));
+    }
+    if seen.without_target > 0 {
+        let (left_out, n) = (seen.without_target, seen.without_target + seen.targets.len());
+        let message = format!("{left_out} of {n} rows have no target and are left out");
+        warnings.push(Warning::column(Code::MissingTarget, &model.signature().target, message));
+    }
+    let targets = Targets { values: seen.targets, weights: weight.map(|_| seen.weights) };
+    let predictions = Predictions { n_outputs: model.task().n_outputs(), values: seen.predictions };
+    let evaluation = metric::evaluate(model.task(), &targets, &predictions, model.threshold(), options.curves);
+    Ok(Evaluated { evaluation, warnings })
+}
+
+/// Targets and predictions so far.
+struct Seen {
+    target: usize,
+    weight: Option<usize>,
+    spelling: Spelling,
+    targets: Vec<f64>,
+    weights: Vec<f64>,
+    predictions: Vec<f64>,
+    without_target: usize,
+}
+
+impl Seen {
+    fn new(model: &Model, weight: Option<usize>) -> Self {
+        let labels: Levels = model.task().labels().iter().collect();
+        Seen {
+            target: model.pipeline().inputs().len(),
+            weight,
+            spelling: Spelling::of(&labels),
+            targets: Vec::new(),
+            weights: Vec::new(),
+            predictions: Vec::new(),
+            without_target: 0,
+        }
+    }
+
+    fn add(&mut self, model: &Model, stream: &BlockStream, block: &StreamBlock) -> Result<()> {
+        let values = model.scorer().predict(Rows::all(&block.block));
+        let target = block.block.column(self.target);
+        let codes = self.codes(model.task(), target);
+        for row in 0..block.block.n_rows() {
+            if target.is_missing(row) {
+                self.without_target += 1;
+                continue;
+            }
+            let value = match (&codes, target) {
+                (Some(codes), Column::Category(c)) => codes[c.codes[row] as usize].ok_or_else(|| {
+                    let (place, labels) = (stream.place(block.places[row]), model.task().labels());
+                    let known = suggest::shorten(labels.iter().map(String::as_str));
+                    let found = c.get(row).unwrap_or_default();
+                    Error::Data(format!("{place}: the model does not know the label `{found}`; it knows {known}"))
+                })? as f64,
+                _ => target.number(row),
+            };
+            if let Some(weight) = self.weight {
+                let weight = block.block.column(weight).number(row);
+                if !weight.is_finite() || weight < 0.0 {
+                    let place = stream.place(block.places[row]);
+                    return Err(Error::Data(format!("{place}: the weight is {weight}; weights are finite and not negative")));
+                }
+                self.weights.push(weight);
+            }
+            self.targets.push(value);
+            self.predictions.extend_from_slice(values.row(row));
+        }
+        Ok(())
+    }
+
+    /// For each level of a block's target its code among the labels.
+    fn codes(&self, task: &Task, target: &Column) -> Option<Vec<Option<usize>>> {
+        let Column::Category(category) = target else { return None };
+        let code = |level: &str| {
+            let canonical = self.spelling.canonical(level);
+            task.labels().iter().position(|l| *l == canonical)
+        };
+        Some(category.levels.iter().map(code).collect())
+    }
+}

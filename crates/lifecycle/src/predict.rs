@@ -1,0 +1,291 @@
+//! `predict`: rows in, predictions out, in their order and in bounded memory.
+
+use std::io::Write;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use tabwright_core::block::{MISSING_CODE, MISSING_INTEGER};
+use tabwright_core::metric::Predictions;
+use tabwright_core::{Category, Code, Column, Context, Event, Kind, Levels, Rows, Task, Warning};
+use tabwright_data::{BadRow, BlockStream, ReadOptions, StreamBlock, StreamRequest, TableWriter, WriteColumn};
+use tabwright_model::artifact::Artifact;
+use tabwright_model::model::Model;
+
+use crate::error::{Error, Result};
+
+/// Rows predicted at a time from standard input, so that a pipe is answered soon.
+pub const STREAM_BATCH: usize = 1_000;
+/// Rows predicted at a time from files.
+pub const FILE_BATCH: usize = 20_000;
+/// Rejected rows that are named one by one.
+const NAMED_REJECTS: usize = 5;
+
+/// What happens to a row that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// The command fails, and nothing is written.
+    #[default]
+    Fail,
+    /// Its prediction is missing.
+    Null,
+    /// It is left out, and written as it stands to this file.
+    Reject(String),
+}
+
+impl FromStr for OnError {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "fail" => Ok(OnError::Fail),
+            "null" => Ok(OnError::Null),
+            _ => match text.strip_prefix("reject=") {
+                Some(file) if !file.is_empty() => Ok(OnError::Reject(file.to_owned())),
+                _ => Err(Error::Config(format!("--on-error {text}: it is none of fail, null and reject=FILE"))),
+            },
+        }
+    }
+}
+
+/// What is predicted, and where it goes.
+#[derive(Debug, Clone, Default)]
+pub struct PredictOptions {
+    /// Files, globs, folders, or `-`.
+    pub sources: Vec<String>,
+    /// The file of predictions, or `-`.
+    pub output: String,
+    /// Columns that are carried through.
+    pub keep: Vec<String>,
+    /// What happens to a row that cannot be used.
+    pub on_error: OnError,
+    /// Rows predicted at a time; absent: [`STREAM_BATCH`] or [`FILE_BATCH`].
+    pub batch_size: Option<usize>,
+    /// Number of threads; 0: those that are there.
+    pub threads: usize,
+    /// How the files are read.
+    pub read: ReadOptions,
+}
+
+/// What was predicted.
+#[derive(Debug, Clone, Default)]
+pub struct Predicted {
+    /// Rows with a line in the output.
+    pub rows: usize,
+    /// Rows that could not be used.
+    pub rejected: usize,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+    /// Wall-clock time.
+    pub seconds: f64,
+}
+
+/// Predicts the rows of files.
+///
+/// # Errors
+/// From reading and writing; with [`OnError::Fail`] for the first row that cannot be used, with file and line. The
+/// output appears only when it is complete.
+pub fn predict(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> Result<Predicted> {
+    let started = context.clock.seconds();
+    let mut done = crate::train::with_threads(options.threads, || run(artifact.model(), options, context))?;
+    done.seconds = context.clock.seconds() - started;
+    Ok(done)
+}
+
+fn run(model: &Model, options: &PredictOptions, context: Context<'_>) -> Result<Predicted> {
+    context.observer.event(Event::Phase { name: "predicting", steps: None });
+    let inputs = crate::train::inputs(&options.sources)?;
+    let piped = options.sources.iter().any(|s| s == "-");
+    let request = StreamRequest {
+        expected: model.pipeline().inputs().iter().map(|i| (i.name.clone(), i.kind)).collect(),
+        keep: options.keep.clone(),
+        batch_size: options.batch_size.unwrap_or(if piped { STREAM_BATCH } else { FILE_BATCH }),
+    };
+    let mut stream = tabwright_data::open_stream(&inputs, &request, &read_options(model, &options.read))?;
+    let layout = Layout::new(model, &stream)?;
+    let mut writer = tabwright_data::create_writer(&options.output, None, &layout.columns)?;
+    let mut rejects = match &options.on_error {
+        OnError::Reject(path) => Some(Rejects::create(path, stream.header())?),
+        _ => None,
+    };
+    let scorer = model.scorer();
+    let mut done = Predicted { warnings: stream.warnings().to_vec(), ..Predicted::default() };
+    while let Some(block) = stream.next() {
+        let block = block?;
+        if context.cancel.is_cancelled() {
+            return Err(Error::Cancelled("no predictions were written".into()));
+        }
+        let bad = bad_rows(&block);
+        if let (OnError::Fail, Some(first)) = (&options.on_error, block.bad.first()) {
+            return Err(unusable(&stream, &block, first));
+        }
+        name_rejects(&stream, &block, &mut done);
+        let predictions = scorer.predict(Rows::all(&block.block));
+        let columns = layout.fill(model, &block, predictions, &bad);
+        let rows = write(writer.as_mut(), columns, &bad, rejects.is_some())?;
+        if let Some(rejects) = &mut rejects {
+            bad.iter().try_for_each(|&row| rejects.write(&block.raw(row as usize)))?;
+        }
+        done.rows += rows;
+        done.rejected += bad.len();
+        context.observer.event(Event::Progress { done: 0, total: None });
+    }
+    writer.finish()?;
+    rejects.map_or(Ok(()), Rejects::finish)?;
+    if done.rejected > NAMED_REJECTS {
+        let message = format!("{} rows could not be used in all", done.rejected);
+        done.warnings.push(Warning::general(Code::UnusableRows, message));
+    }
+    Ok(done)
+}
+
+/// The model's own tokens and zone, beside what the caller says.
+pub(crate) fn read_options(model: &Model, given: &ReadOptions) -> ReadOptions {
+    let mut options = given.clone();
+    options.na.extend(model.signature().na.iter().cloned());
+    options.zone.clone_from(&model.signature().zone);
+    options
+}
+
+/// Rows that cannot be used, each once, ascending.
+pub(crate) fn bad_rows(block: &StreamBlock) -> Vec<u32> {
+    let mut rows: Vec<u32> = block.bad.iter().map(|b| b.row as u32).collect();
+    rows.dedup();
+    rows
+}
+
+/// The error for a row that cannot be used.
+pub(crate) fn unusable(stream: &BlockStream, block: &StreamBlock, bad: &BadRow) -> Error {
+    let message = described(stream, block, bad);
+    Error::Data(format!("{message}; mend the row, or use --on-error null or --on-error reject=FILE"))
+}
+
+fn described(stream: &BlockStream, block: &StreamBlock, bad: &BadRow) -> String {
+    let place = stream.place(block.places[bad.row]);
+    match &bad.column {
+        Some(column) => format!("{place}, column `{column}`: `{}` is {}", bad.found, bad.message),
+        None => format!("{place}: {}", bad.message),
+    }
+}
+
+fn name_rejects(stream: &BlockStream, block: &StreamBlock, done: &mut Predicted) {
+    let named = done.warnings.iter().filter(|w| w.code == Code::UnusableRows).count();
+    for bad in block.bad.iter().take(NAMED_REJECTS.saturating_sub(named)) {
+        done.warnings.push(Warning::general(Code::UnusableRows, described(stream, block, bad)));
+    }
+}
+
+/// The columns of the output.
+struct Layout {
+    columns: Vec<WriteColumn>,
+    labels: Labels,
+}
+
+/// How predicted labels are written: numbers as numbers.
+enum Labels {
+    None,
+    Whole(Vec<i64>),
+    Text(Arc<Levels>),
+}
+
+impl Layout {
+    fn new(model: &Model, stream: &BlockStream) -> Result<Self> {
+        let mut columns: Vec<WriteColumn> =
+            stream.keep().iter().map(|(name, kind)| WriteColumn { name: name.clone(), kind: *kind }).collect();
+        let task = model.task();
+        let whole: Option<Vec<i64>> = task.labels().iter().map(|l| l.parse().ok()).collect();
+        let (labels, kind) = match (task, whole) {
+            (Task::Regression, _) => (Labels::None, Kind::Float),
+            (_, Some(whole)) => (Labels::Whole(whole), Kind::Integer),
+            (_, None) => (Labels::Text(Arc::new(task.labels().iter().collect())), Kind::Categorical),
+        };
+        columns.push(WriteColumn { name: "prediction".into(), kind });
+        for label in task.labels() {
+            columns.push(WriteColumn { name: format!("probability_{label}"), kind: Kind::Float });
+        }
+        match columns.iter().take(stream.keep().len()).find(|c| columns.iter().filter(|o| o.name == c.name).count() > 1) {
+            Some(twin) => Err(Error::Config(format!(
+                "the column `{}` cannot be kept: the predictions have a column of this name; rename it first",
+                twin.name
+            ))),
+            None => Ok(Layout { columns, labels }),
+        }
+    }
+
+    /// Kept columns, prediction and probabilities of a block; those of bad rows are missing.
+    fn fill(&self, model: &Model, block: &StreamBlock, predictions: Predictions, bad: &[u32]) -> Vec<Column> {
+        let mut predictions = predictions;
+        let k = predictions.n_outputs;
+        for &row in bad {
+            predictions.values[row as usize * k..][..k].fill(f64::NAN);
+        }
+        let n = block.block.n_rows();
+        let mut columns = block.keep.clone();
+        let label = |row: usize| predictions.label(row, model.threshold());
+        let is_missing = |row: usize| predictions.values[row * k].is_nan();
+        match &self.labels {
+            Labels::None => {
+                columns.push(Column::Float(predictions.values));
+                return columns;
+            }
+            Labels::Whole(labels) => columns.push(Column::Integer(
+                (0..n).map(|row| if is_missing(row) { MISSING_INTEGER } else { labels[label(row)] }).collect(),
+            )),
+            Labels::Text(levels) => {
+                let code = |row: usize| if is_missing(row) { MISSING_CODE } else { label(row) as u32 };
+                let codes = (0..n).map(code).collect();
+                columns.push(Column::Category(Category { codes, levels: Arc::clone(levels) }));
+            }
+        }
+        if k == 1 {
+            columns.push(Column::Float(predictions.values.iter().map(|p| 1.0 - p).collect()));
+            columns.push(Column::Float(predictions.values));
+        } else {
+            for class in 0..k {
+                columns.push(Column::Float(predictions.values.iter().skip(class).step_by(k).copied().collect()));
+            }
+        }
+        columns
+    }
+}
+
+/// Writes the rows of a block, without the bad ones where those are set apart.
+fn write(writer: &mut dyn TableWriter, columns: Vec<Column>, bad: &[u32], set_apart: bool) -> Result<usize> {
+    let n = columns.first().map_or(0, Column::len);
+    let columns = if set_apart && !bad.is_empty() {
+        let good: Vec<u32> = (0..n as u32).filter(|row| bad.binary_search(row).is_err()).collect();
+        columns.iter().map(|c| c.take(&good)).collect()
+    } else {
+        columns
+    };
+    writer.write(&columns.iter().collect::<Vec<_>>())?;
+    Ok(columns.first().map_or(0, Column::len))
+}
+
+/// Rows that are set apart, as they stood in the source, so that they can be mended and predicted again.
+struct Rejects {
+    file: tempfile::NamedTempFile,
+    path: String,
+}
+
+impl Rejects {
+    fn create(path: &str, header: Option<&str>) -> Result<Self> {
+        let file = crate::file::temporary(Path::new(path), "the rejected rows cannot be written here")?;
+        let mut rejects = Rejects { file, path: path.to_owned() };
+        header.map_or(Ok(()), |header| rejects.write(header))?;
+        Ok(rejects)
+    }
+
+    fn write(&mut self, line: &str) -> Result<()> {
+        let path = &self.path;
+        writeln!(self.file, "{line}").map_err(|source| Error::Io {
+            path: path.into(),
+            what: "the rejected rows could not be written",
+            source,
+        })
+    }
+
+    fn finish(self) -> Result<()> {
+        crate::file::place(self.file, Path::new(&self.path), "the rejected rows could not be moved to their place")
+    }
+}

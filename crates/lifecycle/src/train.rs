@@ -1,0 +1,219 @@
+//! `train`: from files to a model file, in one road that the command line and a Rust program share.
+
+mod material;
+mod report;
+
+pub use material::Prepared;
+
+use std::path::Path;
+
+use rayon::ThreadPool;
+use tabwright_core::finding;
+use tabwright_core::metric::Metric;
+use tabwright_core::split::Split;
+use tabwright_core::{Code, Context, Event, Table, Task, View, Warning};
+use tabwright_data::Input;
+use tabwright_learn::candidate::{BASELINE, Candidate, CandidateConfig, Registry};
+use tabwright_learn::fit::Material;
+use tabwright_learn::search::{self, Found, Parts, Selection};
+use tabwright_model::artifact::Artifact;
+use tabwright_model::evidence::Record;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// A trained model with all that is known about the training.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The model, its evidence and its record.
+    pub artifact: Artifact,
+    /// The search.
+    pub found: Found,
+    /// The metric that decided.
+    pub metric: Metric,
+    /// Which rows served for what.
+    pub split: Split,
+    /// Rows with a target.
+    pub rows: usize,
+    /// Seed of the learners.
+    pub seed: u64,
+    /// Findings and warnings.
+    pub warnings: Vec<Warning>,
+    /// Wall-clock time of the whole.
+    pub seconds: f64,
+}
+
+/// Facts of the surroundings that a library does not look up by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Now, as RFC 3339 in UTC.
+    pub created_at: String,
+    /// Operating system and architecture.
+    pub machine: String,
+}
+
+/// Trains from the files that a configuration names.
+///
+/// # Errors
+/// From reading, splitting and searching; nothing is written.
+pub fn train(config: &Config, registry: &Registry, surroundings: &Surroundings, context: Context<'_>) -> Result<Trained> {
+    let started = context.clock.seconds();
+    if config.data.target.is_empty() {
+        return Err(Error::Config("no target is named; give --target COLUMN (or data.target in tabwright.toml)".into()));
+    }
+    with_threads(config.train.threads, || {
+        let prepared = material::read(config, context)?;
+        learn(prepared, config, registry, surroundings, (started, context))
+    })
+}
+
+/// Trains from a table in memory. `config.data` says what the columns are; its sources are not read.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_table(
+    table: Table,
+    config: &Config,
+    registry: &Registry,
+    surroundings: &Surroundings,
+    context: Context<'_>,
+) -> Result<Trained> {
+    let started = context.clock.seconds();
+    with_threads(config.train.threads, || {
+        let prepared = material::prepare(material::Raw::of_table(table), config)?;
+        learn(prepared, config, registry, surroundings, (started, context))
+    })
+}
+
+/// Runs a command on a pool of its own size; 0 threads: the pool that is there.
+pub(crate) fn with_threads<T: Send>(threads: usize, run: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    if threads == 0 {
+        return run();
+    }
+    let pool: ThreadPool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::Config(format!("{threads} threads cannot be started: {e}")))?;
+    pool.install(run)
+}
+
+fn learn(
+    mut prepared: Prepared,
+    config: &Config,
+    registry: &Registry,
+    surroundings: &Surroundings,
+    (started, context): (f64, Context<'_>),
+) -> Result<Trained> {
+    let task = prepared.signature.task.clone();
+    let metric = selection_metric(config, &task)?;
+    let candidates = resolve_candidates(config, &task, registry)?;
+    let divided = material::divide(&prepared, config)?;
+    prepared.warnings.extend(divided.warnings.iter().cloned());
+    look_for_findings(&mut prepared, &divided.split);
+    for warning in &prepared.warnings {
+        context.observer.event(Event::Warning(warning));
+    }
+    let material = Material {
+        table: &prepared.table,
+        signature: &prepared.signature,
+        targets: &prepared.targets,
+        keys: &prepared.keys,
+        inputs: &prepared.inputs,
+        transforms: &config.features,
+        seed: config.train.seed,
+    };
+    let split = &divided.split;
+    let parts =
+        Parts { train: &split.train, validation: &split.validation, test: &split.test, folds: &divided.folds };
+    let selection = Selection { metric, on: config.selection.on };
+    let found = search::search(&material, parts, &candidates, selection, context)?;
+    let mut warnings = prepared.warnings.clone();
+    for warning in found.left_out.iter().chain(&found.warnings) {
+        let known = warnings.iter().any(|w| w.code == warning.code && w.column == warning.column && w.column.is_some());
+        if !known {
+            context.observer.event(Event::Warning(warning));
+            warnings.push(warning.clone());
+        }
+    }
+    let evidence = report::evidence(&prepared, &divided, config, metric, (&found, &warnings));
+    let seconds = context.clock.seconds() - started;
+    let record = Record {
+        created_at: surroundings.created_at.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: surroundings.machine.clone(),
+        model_type: found.leaderboard[found.best].candidate.candidate_type.clone(),
+        seconds,
+        fit_seconds: found.fit_seconds,
+    };
+    let artifact = Artifact::new(found.model.clone(), evidence, record);
+    let rows = prepared.table.n_rows();
+    let seed = config.train.seed;
+    Ok(Trained { artifact, found, metric, split: divided.split, rows, seed, warnings, seconds })
+}
+
+fn selection_metric(config: &Config, task: &Task) -> Result<Metric> {
+    if config.selection.metric.is_empty() {
+        return Ok(Metric::default_for(task));
+    }
+    Ok(Metric::parse_for(&config.selection.metric, task)?)
+}
+
+/// The candidates that are asked for, and the baseline wherever anything is compared.
+fn resolve_candidates(config: &Config, task: &Task, registry: &Registry) -> Result<Vec<Candidate>> {
+    let mut configs = config.candidate_configs()?;
+    if configs.is_empty() {
+        let named = |t: &tabwright_learn::candidate::CandidateType| CandidateConfig { name: t.name.clone(), ..Default::default() };
+        configs = registry.for_task(task).into_iter().map(named).collect();
+    }
+    let nothing_is_compared = config.selection.folds == 0 && config.split.holdout == crate::config::Holdout::None;
+    let has_baseline = configs.iter().any(|c| c.candidate_type.as_deref().unwrap_or(&c.name) == BASELINE);
+    if !has_baseline && !nothing_is_compared {
+        configs.push(CandidateConfig { name: BASELINE.to_owned(), ..Default::default() });
+    }
+    let resolved: Vec<Candidate> =
+        configs.iter().map(|c| Ok(Candidate::resolve(c, task, registry)?)).collect::<Result<_>>()?;
+    let mut names = std::collections::BTreeSet::new();
+    match resolved.iter().find(|c| !names.insert(c.name.clone())) {
+        Some(twice) => Err(Error::Config(format!("two candidates are named `{}`; give one of them another name", twice.name))),
+        None => Ok(resolved),
+    }
+}
+
+/// Findings on the rows that are fitted on; those of the test part stay unseen.
+fn look_for_findings(prepared: &mut Prepared, split: &Split) {
+    let mut rows: Vec<u32> = [&split.train[..], &split.validation[..]].concat();
+    rows.sort_unstable();
+    let view = View::new(&prepared.table, tabwright_core::RowSet::List(&rows));
+    let mut found = finding::findings(view, Some(prepared.target), Some(&prepared.signature.task));
+    let features = &prepared.inputs.columns;
+    let schema = prepared.table.schema();
+    let is_feature = |w: &Warning| {
+        w.column.as_ref().is_none_or(|c| schema.position(c).is_some_and(|p| features.contains(&p) || p == prepared.target))
+    };
+    found.retain(is_feature);
+    let kept = |w: &Warning| {
+        let forced = w.column.as_ref().and_then(|c| schema.position(c)).is_some_and(|p| prepared.inputs.forced.contains(&p));
+        w.code == Code::IdentifierLike && forced
+    };
+    found.retain(|w| !kept(w));
+    if !split.test.is_empty() || !split.validation.is_empty() {
+        found.extend(finding::duplicate_rows(&prepared.table, split));
+    }
+    prepared.warnings.append(&mut found);
+}
+
+/// Writes the model of a training to its file.
+///
+/// # Errors
+/// [`Error::Io`]; the old file of that name stays whole.
+pub fn save(trained: &Trained, path: &Path) -> Result<()> {
+    crate::file::save(&trained.artifact, path)
+}
+
+/// The inputs that a configuration names.
+pub(crate) fn inputs(sources: &[String]) -> Result<Vec<Input>> {
+    if sources.is_empty() {
+        return Err(Error::Config("no data is named; give a file, a glob, a folder, or - for standard input".into()));
+    }
+    Ok(tabwright_data::resolve_inputs(sources)?)
+}

@@ -1,0 +1,284 @@
+//! From files to what a search needs: roles, rows with a target, task, targets, features, keys, split and folds.
+
+use tabwright_core::random::Purpose;
+use tabwright_core::split::{
+    self, Fold, FoldMethod, FoldParams, RowIdentity, Shares, Split, SplitMethod, SplitParams,
+};
+use tabwright_core::{Code, Context, Event, Role, Table, Targets, Task, Warning};
+use tabwright_learn::target;
+use tabwright_learn::transform::Inputs;
+use tabwright_model::model::Signature;
+
+use crate::config::{Config, Duplicates, Holdout, SplitConfig};
+use crate::error::{Error, Result};
+
+/// Rows as they were read.
+#[derive(Debug, Clone)]
+pub(super) struct Raw {
+    table: Table,
+    /// From this row on, rows come from the test files.
+    test_from: Option<usize>,
+    warnings: Vec<Warning>,
+    fingerprint: String,
+}
+
+impl Raw {
+    /// A table in memory.
+    pub(super) fn of_table(table: Table) -> Self {
+        let fingerprint = tabwright_data::Fingerprint::of(&table).blake3;
+        Raw { table, test_from: None, warnings: Vec::new(), fingerprint }
+    }
+}
+
+/// Rows with a target, and what is asked of them.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Every row with a target.
+    pub table: Table,
+    /// Position of the target.
+    pub target: usize,
+    /// Task, labels, and how the input was read.
+    pub signature: Signature,
+    /// Targets and weights.
+    pub targets: Targets,
+    /// The columns that may become features.
+    pub inputs: Inputs,
+    /// A key per row.
+    pub keys: Vec<u64>,
+    /// What came to light.
+    pub warnings: Vec<Warning>,
+    /// BLAKE3 of what was read.
+    pub fingerprint: String,
+    /// Rows that were read, with and without a target.
+    pub rows_read: usize,
+    test_from: Option<usize>,
+    columns: SplitColumns,
+}
+
+/// Positions of the columns that a split goes by.
+#[derive(Debug, Clone, Copy, Default)]
+struct SplitColumns {
+    group: Option<usize>,
+    time: Option<usize>,
+    named: Option<usize>,
+    id: Option<usize>,
+}
+
+/// The split, and the folds of its training part.
+#[derive(Debug, Clone)]
+pub(super) struct Divided {
+    pub(super) split: Split,
+    pub(super) folds: Vec<Fold>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Reads the files of a configuration and prepares them.
+pub(super) fn read(config: &Config, context: Context<'_>) -> Result<Prepared> {
+    context.observer.event(Event::Phase { name: "reading", steps: None });
+    let mut inputs = super::inputs(&config.data.source)?;
+    let n_main = inputs.len();
+    inputs.extend(tabwright_data::resolve_inputs(&config.split.files)?);
+    let read = tabwright_data::read_table(&inputs, &config.data.read_options()?, context)?;
+    let test_from = (!config.split.files.is_empty()).then(|| read.rows_per_input[..n_main].iter().sum());
+    prepare(Raw { table: read.table, test_from, warnings: read.warnings, fingerprint: read.fingerprint.blake3 }, config)
+}
+
+/// Resolves roles, target and features of a table.
+pub(super) fn prepare(mut raw: Raw, config: &Config) -> Result<Prepared> {
+    let (columns, target) = assign_roles(&mut raw.table, config)?;
+    let rows_read = raw.table.n_rows();
+    let (table, test_from) = with_target(&mut raw, target)?;
+    let field = &table.schema().fields()[target];
+    let (task, values) =
+        target::resolve(field, table.column(target), config.data.task_name()?, config.data.positive_label())?;
+    let weight = only_one(&table, Role::Weight)?.map(|p| (&table.schema().fields()[p], table.column(p)));
+    let targets = target::with_weights(values, weight)?;
+    let signature = Signature {
+        task,
+        target: field.name.clone(),
+        zone: config.data.zone.clone(),
+        na: config.data.na.clone(),
+    };
+    let inputs = features(&table, config)?;
+    let identity = identity(columns, config.split.duplicates);
+    let keys = split::row_keys(&table, config.split.seed, Purpose::EarlyStopping, identity);
+    let Raw { warnings, fingerprint, .. } = raw;
+    Ok(Prepared { table, target, signature, targets, inputs, keys, warnings, fingerprint, rows_read, test_from, columns })
+}
+
+/// Gives the columns that the configuration names their roles.
+fn assign_roles(table: &mut Table, config: &Config) -> Result<(SplitColumns, usize)> {
+    let drop = &config.data.drop;
+    table.retain_columns(|f| !drop.contains(&f.name));
+    for (name, role) in &config.data.roles {
+        let position = table.schema().require(name)?;
+        table.set_role(position, *role);
+    }
+    let target = table.schema().require(&config.data.target)?;
+    table.set_role(target, Role::Target);
+    let mut columns = SplitColumns::default();
+    let split = &config.split;
+    for (name, role, place) in [
+        (&split.group, Role::Group, &mut columns.group),
+        (&split.time, Role::Time, &mut columns.time),
+        (&split.column, Role::Ignored, &mut columns.named),
+    ] {
+        if name.is_empty() {
+            continue;
+        }
+        let position = table.schema().require(name)?;
+        if position == target {
+            return Err(Error::Config(format!("the column `{name}` is the target; the split cannot go by it")));
+        }
+        table.set_role(position, role);
+        *place = Some(position);
+    }
+    columns.group = columns.group.or(only_one(table, Role::Group)?);
+    columns.time = columns.time.or(only_one(table, Role::Time)?);
+    columns.id = table.schema().with_role(Role::Id).next();
+    Ok((columns, target))
+}
+
+fn only_one(table: &Table, role: Role) -> Result<Option<usize>> {
+    let found: Vec<usize> = table.schema().with_role(role).collect();
+    match found[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        _ => {
+            let names: Vec<&str> = found.iter().map(|&p| table.schema().fields()[p].name.as_str()).collect();
+            Err(Error::Config(format!("several columns have the role {role}: {}; one is allowed", names.join(", "))))
+        }
+    }
+}
+
+/// Leaves out rows without a target, and counts them.
+fn with_target(raw: &mut Raw, target: usize) -> Result<(Table, Option<usize>)> {
+    let table = std::mem::take(&mut raw.table);
+    let rows = target::rows_with_target(table.column(target));
+    let (n, kept) = (table.n_rows(), rows.len());
+    if n == kept {
+        return Ok((table, raw.test_from));
+    }
+    let name = &table.schema().fields()[target].name;
+    if kept == 0 {
+        return Err(Error::Data(format!("the target `{name}` is missing in every row; choose another target")));
+    }
+    let message = format!("{} of {n} rows have no target and are left out", n - kept);
+    raw.warnings.push(Warning::column(Code::MissingTarget, name, message));
+    let test_from = raw.test_from.map(|from| rows.partition_point(|r| (*r as usize) < from));
+    Ok((table.take(&rows), test_from))
+}
+
+fn features(table: &Table, config: &Config) -> Result<Inputs> {
+    let schema = table.schema();
+    let mut columns: Vec<usize> = schema.with_role(Role::Feature).chain(schema.with_role(Role::Time)).collect();
+    columns.sort_unstable();
+    if columns.is_empty() {
+        let names = tabwright_core::suggest::shorten(schema.names());
+        return Err(Error::Data(format!(
+            "no column is left to learn from; the table has {names}, and a model needs a feature beside the target"
+        )));
+    }
+    let is_forced = |p: &usize| config.data.roles.get(&schema.fields()[*p].name) == Some(&Role::Feature);
+    let forced = columns.iter().copied().filter(is_forced).collect();
+    Ok(Inputs { columns, forced })
+}
+
+fn identity(columns: SplitColumns, duplicates: Duplicates) -> RowIdentity {
+    let duplicates = match duplicates {
+        Duplicates::Apart => split::Duplicates::Apart,
+        Duplicates::Together => split::Duplicates::Together,
+    };
+    match columns.group.or(columns.id) {
+        Some(column) => RowIdentity::Column(column),
+        None => RowIdentity::Cells(duplicates),
+    }
+}
+
+/// Splits the rows, and deals the training part to folds.
+pub(super) fn divide(prepared: &Prepared, config: &Config) -> Result<Divided> {
+    let task = &prepared.signature.task;
+    let method = split_method(prepared, config)?;
+    let params = SplitParams {
+        seed: config.split.seed,
+        shares: shares(&config.split, task)?,
+        method,
+        stratify: config.split.stratify.unwrap_or(task.is_classification()),
+        identity: identity(prepared.columns, config.split.duplicates),
+    };
+    let split = match prepared.test_from {
+        None => split::split(&prepared.table, task, &prepared.targets, &params)?,
+        Some(from) => with_test_rows(prepared, from, params)?,
+    };
+    let fold_params = FoldParams {
+        folds: config.selection.folds,
+        repeats: config.selection.repeats,
+        seed: config.split.seed,
+        method: match prepared.columns {
+            SplitColumns { group: Some(column), .. } => FoldMethod::Group(column),
+            SplitColumns { time: Some(column), .. } => FoldMethod::Time(column),
+            _ => FoldMethod::Rows,
+        },
+        stratify: params.stratify,
+        identity: params.identity,
+    };
+    let folds = match config.selection.folds {
+        0 => split::Folds::default(),
+        _ => split::folds(&prepared.table, task, &prepared.targets, &split.train, &fold_params)?,
+    };
+    let warnings = [&split.warnings[..], &folds.warnings[..]].concat();
+    Ok(Divided { split, folds: folds.folds, warnings })
+}
+
+fn split_method(prepared: &Prepared, config: &Config) -> Result<SplitMethod> {
+    let columns = prepared.columns;
+    let given: Vec<&str> = [
+        (columns.group.is_some(), "a group column"),
+        (columns.time.is_some(), "a time column"),
+        (columns.named.is_some(), "a split column"),
+    ]
+    .iter()
+    .filter(|(is, _)| *is)
+    .map(|(_, name)| *name)
+    .collect();
+    if given.len() > 1 {
+        return Err(Error::Config(format!("{} are given; a split goes by one of them", given.join(" and "))));
+    }
+    if config.split.holdout == Holdout::None {
+        return Ok(SplitMethod::NoHoldout);
+    }
+    Ok(match columns {
+        SplitColumns { group: Some(column), .. } => SplitMethod::Group(column),
+        SplitColumns { time: Some(column), .. } => SplitMethod::Time(column),
+        SplitColumns { named: Some(column), .. } => SplitMethod::Column(column),
+        _ => SplitMethod::Rows,
+    })
+}
+
+/// The shares that are given, the others in the proportions of the defaults.
+fn shares(config: &SplitConfig, task: &Task) -> Result<Shares> {
+    let defaults = Shares::default_for(task);
+    let given = [config.train, config.validation, config.test];
+    let usual = [defaults.train, defaults.validation, defaults.test];
+    let fixed: f64 = given.iter().flatten().sum();
+    let open: f64 = given.iter().zip(usual).filter(|(g, _)| g.is_none()).map(|(_, u)| u).sum();
+    if fixed > 1.0 + 1e-9 {
+        return Err(Error::Config(format!("the shares of the split add up to {fixed}; they cannot exceed 1")));
+    }
+    let share = |i: usize| given[i].unwrap_or(if open > 0.0 { usual[i] * (1.0 - fixed).max(0.0) / open } else { 0.0 });
+    Ok(Shares { train: share(0), validation: share(1), test: share(2) })
+}
+
+/// The rows of the test files are the test part, the others are split among themselves.
+fn with_test_rows(prepared: &Prepared, from: usize, params: SplitParams) -> Result<Split> {
+    let (n, task) = (prepared.table.n_rows() as u32, &prepared.signature.task);
+    if from == 0 || from as u32 == n {
+        let which = if from == 0 { "the data" } else { "the test files" };
+        return Err(Error::Data(format!("{which} have no row with a target")));
+    }
+    let main: Vec<u32> = (0..from as u32).collect();
+    let table = prepared.table.take(&main);
+    let params = SplitParams { shares: params.shares.without_test(), ..params };
+    let split = split::split(&table, task, &prepared.targets.take(&main), &params)?;
+    Ok(Split { test: (from as u32..n).collect(), ..split })
+}

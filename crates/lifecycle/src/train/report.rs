@@ -1,0 +1,147 @@
+//! What a training says of itself: the evidence in the model file, and the document of `train --json`.
+
+use serde_json::{Map, Value, json};
+use tabwright_core::metric::Metric;
+use tabwright_core::summary;
+use tabwright_core::{RowSet, Rows, Warning};
+use tabwright_learn::search::{Found, Line};
+use tabwright_model::evidence::{CandidateEvidence, Evidence};
+
+use super::material::{Divided, Prepared};
+use super::Trained;
+use crate::config::Config;
+
+/// Version of the plan's layout.
+const PLAN_VERSION: u32 = 1;
+
+pub(super) fn evidence(
+    prepared: &Prepared,
+    divided: &Divided,
+    config: &Config,
+    metric: Metric,
+    (found, warnings): (&Found, &[Warning]),
+) -> Evidence {
+    let best = &found.leaderboard[found.best];
+    let mut rows: Vec<u32> = [&divided.split.train[..], &divided.split.validation[..]].concat();
+    rows.sort_unstable();
+    let view = Rows::new(prepared.table.block(), RowSet::List(&rows));
+    let summaries = found.model.pipeline().inputs().iter().filter_map(|input| {
+        let position = prepared.table.schema().position(&input.name)?;
+        Some(summary::summarize(&prepared.table.schema().fields()[position], view, position))
+    });
+    Evidence {
+        content_id: String::new(),
+        metric: metric.name().to_owned(),
+        train: Some(found.train.clone()),
+        validation: best.validation.clone(),
+        test: found.test.clone(),
+        cross_validation: (!best.cv_metrics.is_empty()).then(|| best.cv_metrics.clone()),
+        leaderboard: found.leaderboard.iter().map(candidate_evidence).collect(),
+        plan: plan(prepared, divided, config, metric, found),
+        summaries: summaries.collect(),
+        findings: warnings.to_vec(),
+        data_fingerprint: prepared.fingerprint.clone(),
+        rows: prepared.rows_read,
+    }
+}
+
+fn candidate_evidence(line: &Line) -> CandidateEvidence {
+    let mean_std = line.cv_mean_std();
+    CandidateEvidence {
+        name: line.candidate.name.clone(),
+        candidate_type: line.candidate.candidate_type.clone(),
+        cv_scores: line.cv_scores.iter().copied().filter(|s| s.is_finite()).collect(),
+        cv_mean: mean_std.map(|(mean, _)| mean),
+        cv_std: mean_std.map(|(_, std)| std),
+        validation: line.validation.clone(),
+    }
+}
+
+/// What was in fact done, in full: repeating it needs no clock and no defaults.
+fn plan(prepared: &Prepared, divided: &Divided, config: &Config, metric: Metric, found: &Found) -> Value {
+    let best = &found.leaderboard[found.best].candidate;
+    let split = &divided.split;
+    json!({
+        "version": PLAN_VERSION,
+        "seed": config.train.seed,
+        "target": prepared.signature.target,
+        "task": prepared.signature.task.name(),
+        "rows": { "train": split.train.len(), "validation": split.validation.len(), "test": split.test.len() },
+        "split": {
+            "seed": config.split.seed,
+            "holdout": config.split.holdout,
+            "duplicates": config.split.duplicates,
+            "group": config.split.group,
+            "time": config.split.time,
+            "column": config.split.column,
+            "cuts": split.cuts,
+        },
+        "folds": { "n": config.selection.folds, "repeats": config.selection.repeats },
+        "selection": { "metric": metric.name(), "on": config.selection.on },
+        "features": config.features,
+        "candidates": found.leaderboard.iter().map(|l| json!({
+            "name": l.candidate.name, "type": l.candidate.candidate_type, "params": l.candidate.params,
+        })).collect::<Vec<_>>(),
+        "candidate": {
+            "name": best.name, "type": best.candidate_type, "params": best.params, "rounds": found.rounds,
+        },
+    })
+}
+
+impl Trained {
+    /// The document of `train --json`; `output` is the path of the model file.
+    pub fn to_json(&self, output: &str) -> Value {
+        let signature = self.artifact.model().signature();
+        let best = &self.found.leaderboard[self.found.best];
+        let labels = signature.task.labels();
+        let mut document = json!({
+            "task": signature.task.name(),
+            "target": signature.target,
+            "positive": if labels.len() == 2 { Some(&labels[1]) } else { None },
+            "metric": self.metric.name(),
+            "rows": self.rows,
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "split": {
+                "train": self.split.train.len(),
+                "validation": self.split.validation.len(),
+                "test": self.split.test.len(),
+            },
+            "leaderboard": self.found.leaderboard.iter().map(line_json).collect::<Vec<_>>(),
+            "best": best.candidate.name,
+            "train": self.found.train,
+            "artifact": output,
+            "content_id": self.artifact.content_id(),
+            "warnings": self.warnings,
+        });
+        let optional = [("test", &self.found.test), ("validation", &best.validation)];
+        for (name, metrics) in optional {
+            if let Some(metrics) = metrics {
+                document[name] = json!(metrics);
+            }
+        }
+        if !best.cv_metrics.is_empty() {
+            document["cross_validation"] = json!(best.cv_metrics);
+        }
+        document
+    }
+}
+
+fn line_json(line: &Line) -> Value {
+    let mean_std = line.cv_mean_std();
+    let mut object = Map::new();
+    object.insert("name".into(), json!(line.candidate.name));
+    object.insert("type".into(), json!(line.candidate.candidate_type));
+    object.insert("cv_scores".into(), json!(line.cv_scores));
+    object.insert("cv_mean".into(), json!(mean_std.map(|(mean, _)| mean)));
+    object.insert("cv_std".into(), json!(mean_std.map(|(_, std)| std)));
+    if let Some(validation) = &line.validation {
+        object.insert("validation".into(), json!(validation));
+    }
+    object.insert("fit_seconds".into(), json!(line.fit_seconds));
+    object.insert("predict_seconds".into(), json!(line.predict_seconds));
+    if let Some(failure) = &line.failure {
+        object.insert("failure".into(), json!(failure));
+    }
+    Value::Object(object)
+}

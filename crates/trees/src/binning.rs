@@ -1,0 +1,159 @@
+//! Bins: the few values that growers see of a feature. [`Binner`] finds them, [`BinnedMatrix`] holds a byte per row and
+//! feature.
+//!
+//! A numeric feature with up to `max_bin` distinct values has a bin for each; another has bins of about equally many
+//! rows, edges between neighbouring distinct values. Both are exact up to [`QUANTILE_ROWS`] rows; beyond, edges come
+//! from a keyed sample of that many. A category (or a one-hot group, which is a category to a tree) has a bin for each
+//! of its [`CATEGORY_BINS`] most frequent levels at most, and one for all others together. Missing values, unseen
+//! categories and rows without a 1 in a one-hot group share a bin of their own, the last.
+//!
+//! Bins are a byte, so a feature has at most 255 of them and the one for missing values.
+
+mod category;
+mod number;
+
+use rayon::prelude::*;
+use tabwright_core::random::{Keyed, Purpose};
+use tabwright_model::features::{CODE_FIRST, FeatureColumn, Features};
+
+pub use category::CategoryBins;
+pub use number::NumberBins;
+
+/// Rows up to which edges are exact, and size of the sample beyond.
+pub const QUANTILE_ROWS: usize = 200_000;
+/// Bins of a numeric feature, at most, without the one for missing values.
+pub const MOST_BINS: usize = 255;
+/// Bins of a category, at most, without the one for missing values; the last then stands for all rarer levels.
+pub const CATEGORY_BINS: usize = 254;
+
+/// The bins of a feature's values.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Bins {
+    /// Intervals of numbers.
+    Number(NumberBins),
+    /// Sets of levels.
+    Category(CategoryBins),
+}
+
+/// The bins of a feature.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureBins {
+    /// Of its values.
+    pub bins: Bins,
+    /// Whether a row lacks a value; its bin is then the one after those of values.
+    pub has_missing: bool,
+}
+
+impl FeatureBins {
+    /// Number of bins of values; also the code of a missing one.
+    pub fn n_values(&self) -> usize {
+        match &self.bins {
+            Bins::Number(b) => b.len(),
+            Bins::Category(b) => b.len(),
+        }
+    }
+
+    /// Number of bins, the one for missing values included.
+    pub fn n_codes(&self) -> usize {
+        self.n_values() + usize::from(self.has_missing)
+    }
+}
+
+/// Finds bins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binner {
+    /// Bins of a numeric feature, at most; 256 means 255.
+    pub max_bin: usize,
+    /// Seed of the sample of rows.
+    pub seed: u64,
+}
+
+impl Binner {
+    /// Finds the bins of features and sorts every row into them.
+    ///
+    /// # Determinism
+    /// Depends on the rows and the seed, not on the number of threads.
+    pub fn bin(&self, features: &Features) -> BinnedMatrix {
+        let sample = self.sample(features.n_rows());
+        let columns = features.columns().par_iter().map(|column| self.bin_column(column, sample.as_deref()));
+        let (features_bins, columns) = columns.unzip();
+        BinnedMatrix { n_rows: features.n_rows(), features: features_bins, columns }
+    }
+
+    /// The rows whose values make the edges, where those are not all.
+    fn sample(&self, n_rows: usize) -> Option<Vec<u32>> {
+        if n_rows <= QUANTILE_ROWS {
+            return None;
+        }
+        let keyed = Keyed::new(self.seed, Purpose::Quantile);
+        let mut keys: Vec<(u64, u32)> = (0..n_rows as u32).into_par_iter().map(|r| (keyed.bits(u64::from(r)), r)).collect();
+        keys.select_nth_unstable(QUANTILE_ROWS);
+        keys.truncate(QUANTILE_ROWS);
+        Some(keys.into_iter().map(|(_, r)| r).collect())
+    }
+
+    fn bin_column(&self, column: &FeatureColumn, sample: Option<&[u32]>) -> (FeatureBins, Vec<u8>) {
+        match column {
+            FeatureColumn::Number(values) => {
+                let sampled = match sample {
+                    None => values.clone(),
+                    Some(rows) => rows.iter().map(|&r| values[r as usize]).collect(),
+                };
+                let mut bins = NumberBins::find(sampled, self.max_bin.min(MOST_BINS));
+                let (codes, has_missing) = bins.sort_rows(values);
+                (FeatureBins { bins: Bins::Number(bins), has_missing }, codes)
+            }
+            FeatureColumn::Code { codes, n_codes } => of_category(codes, CODE_FIRST, *n_codes),
+            FeatureColumn::OneHot { codes, width } => of_category(codes, 0, *width),
+        }
+    }
+}
+
+fn of_category(codes: &[u32], first: u32, n_codes: u32) -> (FeatureBins, Vec<u8>) {
+    let bins = CategoryBins::find(codes, first, n_codes);
+    let missing = bins.len() as u8;
+    let binned: Vec<u8> = codes.iter().map(|&c| bins.bin_of(c).unwrap_or(missing)).collect();
+    let has_missing = codes.iter().any(|&c| bins.bin_of(c).is_none());
+    (FeatureBins { bins: Bins::Category(bins), has_missing }, binned)
+}
+
+/// Rows as bins: a byte per row and feature, column by column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BinnedMatrix {
+    n_rows: usize,
+    features: Vec<FeatureBins>,
+    columns: Vec<Vec<u8>>,
+}
+
+impl BinnedMatrix {
+    /// How many rows there are.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// How many features there are.
+    pub fn n_features(&self) -> usize {
+        self.features.len()
+    }
+
+    /// The bins of every feature.
+    pub fn features(&self) -> &[FeatureBins] {
+        &self.features
+    }
+
+    /// The bin of every row for a feature.
+    pub fn column(&self, feature: usize) -> &[u8] {
+        &self.columns[feature]
+    }
+
+    /// The rows of the given positions, in that order, in the same bins.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> BinnedMatrix {
+        let pick = |column: &Vec<u8>| rows.iter().map(|&r| column[r as usize]).collect();
+        let columns = self.columns.par_iter().map(pick).collect();
+        BinnedMatrix { n_rows: rows.len(), features: self.features.clone(), columns }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,396 @@
+//! Growing one tree of a forest.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use tabwright_core::numeric;
+use tabwright_core::random::{Keyed, Purpose};
+use tabwright_model::trees::{Child, Decision, Split, Tree};
+
+use crate::binning::{BinnedMatrix, Bins, FeatureBins, NumberBins};
+use crate::forest::params::ForestParams;
+use crate::forest::response::{Kind, Response};
+use crate::forest::scan::{Cut, Item, Scan, class_weights, moments, score_as_leaf};
+use crate::translate::stored_gain;
+
+/// What all trees of a forest share.
+#[derive(Debug)]
+pub(super) struct Forest<'a> {
+    pub(super) params: &'a ForestParams,
+    pub(super) matrix: &'a BinnedMatrix,
+    pub(super) response: &'a Response<'a>,
+    pub(super) seed: u64,
+}
+
+/// Numbers of one purpose, one after the other.
+#[derive(Debug)]
+struct Draws {
+    keyed: Keyed,
+    counter: u64,
+}
+
+impl Draws {
+    fn new(seed: u64, purpose: Purpose, tree: u64) -> Self {
+        Draws { keyed: Keyed::new(seed, purpose).child(tree), counter: 0 }
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        self.counter += 1;
+        self.keyed.below(self.counter, n as u64) as usize
+    }
+
+    fn uniform(&mut self) -> f64 {
+        self.counter += 1;
+        self.keyed.uniform(self.counter)
+    }
+}
+
+/// A split that a node may make.
+#[derive(Debug, Clone)]
+struct NodeSplit {
+    feature: u32,
+    decision: Decided,
+    missing_left: bool,
+    /// Decrease of the impurity, times the node's share of the weight.
+    gain: f64,
+    goes_left: Box<[bool; 256]>,
+}
+
+#[derive(Debug, Clone)]
+enum Decided {
+    Threshold(f64),
+    Codes(Vec<u64>),
+}
+
+/// A node to be decided on, and where its number is to be written.
+#[derive(Debug, Clone)]
+struct Open {
+    items: Range<usize>,
+    depth: usize,
+    parent: Option<(u32, bool)>,
+}
+
+/// A node that has a split, ordered by its gain; of equal ones the earlier.
+struct Best {
+    open: Open,
+    split: NodeSplit,
+    number: usize,
+}
+
+impl PartialEq for Best {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Best {}
+
+impl PartialOrd for Best {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Best {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.split.gain.total_cmp(&other.split.gain).then(other.number.cmp(&self.number))
+    }
+}
+
+/// Grows the trees of a forest, one at a time, on memory that is used again.
+#[derive(Debug)]
+pub(super) struct TreeGrower<'a> {
+    forest: &'a Forest<'a>,
+    items: Vec<Item>,
+    scratch: Vec<Item>,
+    scan: Scan,
+    /// Features that vary, in the order in which they were last drawn.
+    features: Vec<u32>,
+    columns: Draws,
+    thresholds: Draws,
+    shares: Vec<i64>,
+    /// Weight of all rows of the tree.
+    weight: f64,
+    tree: Tree,
+}
+
+impl<'a> TreeGrower<'a> {
+    pub(super) fn new(forest: &'a Forest<'a>) -> Self {
+        TreeGrower {
+            forest,
+            items: Vec::new(),
+            scratch: Vec::new(),
+            scan: Scan::new(forest.response.kind, forest.params.min_samples_leaf),
+            features: Vec::new(),
+            columns: Draws::new(forest.seed, Purpose::Columns, 0),
+            thresholds: Draws::new(forest.seed, Purpose::Threshold, 0),
+            shares: Vec::new(),
+            weight: 0.0,
+            tree: Tree::default(),
+        }
+    }
+
+    /// Grows the tree of a number: draws depend on nothing else.
+    pub(super) fn grow(&mut self, number: u64) -> Tree {
+        let Forest { params, matrix, seed, .. } = *self.forest;
+        self.columns = Draws::new(seed, Purpose::Columns, number);
+        self.thresholds = Draws::new(seed, Purpose::Threshold, number);
+        let varies = |f: &u32| matrix.features()[*f as usize].n_codes() > 1;
+        self.features = (0..matrix.n_features() as u32).filter(varies).collect();
+        self.draw_rows(number);
+        self.scratch.resize(self.items.len(), Item::default());
+        self.weight = moments(&self.items).weight as f64;
+        self.tree = Tree::default();
+        let root = Open { items: 0..self.items.len(), depth: 0, parent: None };
+        match params.max_leaf_nodes {
+            None => self.grow_all(root),
+            Some(most) => self.grow_best(root, most),
+        }
+        std::mem::take(&mut self.tree)
+    }
+
+    fn draw_rows(&mut self, number: u64) {
+        let Forest { params, response, seed, .. } = *self.forest;
+        let n_rows = response.n_rows();
+        let item = |row: usize, times: u64| Item {
+            row: row as u32,
+            target: response.targets[row],
+            weight: response.weight(row) * times,
+        };
+        self.items.clear();
+        if !params.bootstrap {
+            self.items.extend((0..n_rows).map(|row| item(row, 1)));
+            return;
+        }
+        let keyed = Keyed::new(seed, Purpose::Bootstrap).child(number);
+        let mut times = vec![0u64; n_rows];
+        (0..n_rows as u64).for_each(|draw| times[keyed.below(draw, n_rows as u64) as usize] += 1);
+        let drawn = times.iter().enumerate().filter(|(_, t)| **t > 0);
+        self.items.extend(drawn.map(|(row, &t)| item(row, t)));
+    }
+
+    /// Depth first, left before right.
+    fn grow_all(&mut self, root: Open) {
+        let mut stack = vec![root];
+        while let Some(open) = stack.pop() {
+            match self.find(&open) {
+                None => self.make_leaf(&open),
+                Some(split) => {
+                    let (left, right) = self.make_split(open, &split);
+                    stack.push(right);
+                    stack.push(left);
+                }
+            }
+        }
+    }
+
+    /// The largest gain first, up to a number of leaves.
+    fn grow_best(&mut self, root: Open, most: usize) {
+        let mut heap = BinaryHeap::new();
+        let (mut number, mut leaves) = (0, 1);
+        let mut decide = |grower: &mut Self, heap: &mut BinaryHeap<Best>, open: Open| {
+            number += 1;
+            match grower.find(&open) {
+                None => grower.make_leaf(&open),
+                Some(split) => heap.push(Best { open, split, number }),
+            }
+        };
+        decide(self, &mut heap, root);
+        while leaves < most {
+            let Some(Best { open, split, .. }) = heap.pop() else { break };
+            let (left, right) = self.make_split(open, &split);
+            leaves += 1;
+            decide(self, &mut heap, left);
+            decide(self, &mut heap, right);
+        }
+        for Best { open, .. } in heap.into_sorted_vec() {
+            self.make_leaf(&open);
+        }
+    }
+
+    /// The split of a node; none if it is to be a leaf.
+    fn find(&mut self, open: &Open) -> Option<NodeSplit> {
+        let Forest { params, matrix, response, .. } = *self.forest;
+        let items = &self.items[open.items.clone()];
+        let too_small = items.len() < params.min_samples_split || items.len() / 2 < params.min_samples_leaf;
+        if too_small || params.max_depth.is_some_and(|d| open.depth >= d) || is_pure(items) {
+            return None;
+        }
+        let total = moments(items);
+        let n_features = self.features.len();
+        let wanted = params.max_features.of(matrix.n_features());
+        let (mut seen, mut varying) = (0, 0);
+        let mut best: Option<(Cut, NodeSplit)> = None;
+        while seen < n_features && (seen < wanted || varying == 0) {
+            let drawn = seen + self.columns.below(n_features - seen);
+            self.features.swap(seen, drawn);
+            let feature = self.features[seen] as usize;
+            seen += 1;
+            let bins = &matrix.features()[feature];
+            if !self.scan.fill(items, matrix.column(feature), bins) {
+                continue;
+            }
+            varying += 1;
+            let (cut, threshold) = if params.random_thresholds {
+                let (n_left, missing_left, threshold) = draw_cut(&mut self.thresholds, &self.scan, &bins.bins);
+                (self.scan.score_of(total, n_left, missing_left), threshold)
+            } else {
+                (self.scan.best(total), None)
+            };
+            if let Some(cut) = cut
+                && best.as_ref().is_none_or(|(b, _)| cut.score > b.score)
+            {
+                let split = decide(&self.scan, feature, bins, cut, threshold, items.len());
+                best = Some((cut, split));
+            }
+        }
+        let (cut, mut split) = best?;
+        let decrease = cut.score - score_as_leaf(items, total, response.kind, &mut self.shares);
+        // Two classes as 0 and 1: their Gini impurity is twice the variance.
+        let factor = if response.kind == Kind::Share { 2.0 } else { response.unit * response.unit };
+        split.gain = decrease * factor / self.weight;
+        (params.min_impurity_decrease == 0.0 || split.gain >= params.min_impurity_decrease).then_some(split)
+    }
+
+    /// Parts a node's rows and returns its children.
+    fn make_split(&mut self, open: Open, split: &NodeSplit) -> (Open, Open) {
+        let column = self.forest.matrix.column(split.feature as usize);
+        let range = open.items.clone();
+        let n_left = partition(&mut self.items[range.clone()], &mut self.scratch, column, &split.goes_left);
+        let number = self.tree.splits.len() as u32;
+        self.link(open.parent, Child::Split(number));
+        let decision = match &split.decision {
+            Decided::Threshold(threshold) => Decision::Number { threshold: *threshold },
+            Decided::Codes(words) => self.tree.push_categories(words),
+        };
+        let nowhere = Child::Leaf(0);
+        self.tree.splits.push(Split {
+            feature: split.feature,
+            decision,
+            missing_left: split.missing_left,
+            left: nowhere,
+            right: nowhere,
+            gain: stored_gain(split.gain),
+        });
+        let middle = range.start + n_left;
+        let child = |items, is_left| Open { items, depth: open.depth + 1, parent: Some((number, is_left)) };
+        (child(range.start..middle, true), child(middle..range.end, false))
+    }
+
+    fn make_leaf(&mut self, open: &Open) {
+        let width = if let Kind::Classes(k) = self.forest.response.kind { k } else { 1 };
+        let number = (self.tree.leaf_values.len() / width) as u32;
+        self.link(open.parent, Child::Leaf(number));
+        let items = &self.items[open.items.clone()];
+        let values = self.forest.response.values;
+        match self.forest.response.kind {
+            Kind::Number => self.tree.leaf_values.push(numeric::canonical(mean(items, values))),
+            Kind::Share => self.tree.leaf_values.push(moments(items).mean()),
+            Kind::Classes(n_classes) => {
+                class_weights(items, n_classes, &mut self.shares);
+                let total = self.shares.iter().sum::<i64>() as f64;
+                self.tree.leaf_values.extend(self.shares.iter().map(|&w| w as f64 / total));
+            }
+        }
+    }
+
+    fn link(&mut self, parent: Option<(u32, bool)>, child: Child) {
+        if let Some((split, is_left)) = parent {
+            let split = &mut self.tree.splits[split as usize];
+            *(if is_left { &mut split.left } else { &mut split.right }) = child;
+        }
+    }
+}
+
+fn is_pure(items: &[Item]) -> bool {
+    items.iter().all(|item| item.target == items[0].target)
+}
+
+/// The weighted mean of the targets as they came: rows are in ascending order, so its bits are settled.
+fn mean(items: &[Item], values: &[f64]) -> f64 {
+    let first = values[items[0].row as usize];
+    // Differences from one of them: equal targets have exactly their own mean.
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for item in items {
+        sum += item.weight as f64 * (values[item.row as usize] - first);
+        weight += item.weight as f64;
+    }
+    first + sum / weight
+}
+
+/// Draws where to cut: numbers uniformly between the least and the largest value of the node, levels at any place of
+/// their order. Missing values go to either side.
+fn draw_cut(draws: &mut Draws, scan: &Scan, bins: &Bins) -> (usize, bool, Option<f64>) {
+    let missing_left = scan.has_missing && draws.below(2) == 0;
+    let steps = scan.order.len();
+    if steps < 2 {
+        // One bin of values against the missing ones.
+        return (steps, false, None);
+    }
+    match bins {
+        Bins::Category(_) => (1 + draws.below(steps - 1), missing_left, None),
+        Bins::Number(bins) => {
+            let (low, high) = (bins.lower(scan.order[0] as usize), bins.upper(scan.order[steps - 1] as usize));
+            let threshold = low + draws.uniform() * (high - low);
+            let middle = |bin: u8| bins.lower(bin as usize) / 2.0 + bins.upper(bin as usize) / 2.0;
+            let n_left = scan.order.partition_point(|&bin| middle(bin) <= threshold).clamp(1, steps - 1);
+            (n_left, missing_left, Some(threshold))
+        }
+    }
+}
+
+/// A cut as a decision on values, and on bins. A threshold that is given is kept where it parts the rows as the cut does.
+fn decide(
+    scan: &Scan,
+    feature: usize,
+    bins: &FeatureBins,
+    cut: Cut,
+    threshold: Option<f64>,
+    n_rows: usize,
+) -> NodeSplit {
+    let left = &scan.order[..cut.n_left];
+    let mut goes_left = Box::new([false; 256]);
+    // Without missing values here, they follow the majority.
+    let missing_left = if scan.has_missing { cut.missing_left } else { 2 * cut.left_rows as usize > n_rows };
+    let decision = match &bins.bins {
+        Bins::Number(numbers) => {
+            let last = left[left.len() - 1] as usize;
+            let next = scan.order.get(cut.n_left).map_or(numbers.len(), |b| *b as usize);
+            goes_left[..=last].fill(true);
+            Decided::Threshold(exact_threshold(numbers, last, next, threshold))
+        }
+        Bins::Category(levels) => {
+            let mut set = [0u64; 4];
+            for &bin in left {
+                goes_left[bin as usize] = true;
+                set[bin as usize / 64] |= 1 << (bin % 64);
+            }
+            Decided::Codes(levels.codes(&set, missing_left))
+        }
+    };
+    goes_left[bins.n_values()..].fill(missing_left);
+    NodeSplit { feature: feature as u32, decision, missing_left, gain: 0.0, goes_left }
+}
+
+fn exact_threshold(bins: &NumberBins, last: usize, next: usize, drawn: Option<f64>) -> f64 {
+    match drawn {
+        Some(t) if next < bins.len() && bins.upper(last) <= t && t < bins.lower(next) => numeric::canonical(t),
+        _ => bins.threshold(last, next),
+    }
+}
+
+/// Moves the rows that go left to the front; both sides keep their order. Returns how many go left.
+fn partition(items: &mut [Item], scratch: &mut [Item], column: &[u8], goes_left: &[bool; 256]) -> usize {
+    let (mut left, mut right) = (0, 0);
+    for i in 0..items.len() {
+        let item = items[i];
+        let is_left = goes_left[column[item.row as usize] as usize];
+        items[left] = item;
+        scratch[right] = item;
+        left += usize::from(is_left);
+        right += usize::from(!is_left);
+    }
+    items[left..].copy_from_slice(&scratch[..right]);
+    left
+}

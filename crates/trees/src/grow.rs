@@ -1,0 +1,281 @@
+//! Growing one tree: which node is split next, and what its children need.
+//!
+//! The [`Grower`] never sees a row. It asks [`Histograms`] for the histograms of a set of nodes, of the smaller child of
+//! each split only: the larger one's is what is left of the parent's.
+
+mod rows;
+
+use std::cmp::Ordering;
+
+pub use rows::{LocalRows, Remains};
+
+use crate::boost::Growth;
+use crate::gradient::{Sums, Units};
+use crate::histogram::Histogram;
+use crate::split::{BinSplit, Splitter};
+
+/// Memory that the histograms of waiting nodes may take; beyond, a child is counted anew instead of subtracted.
+const POOL_BYTES: usize = 512 << 20;
+
+/// A node of a tree while it grows: the root is 0, children are numbered as they come.
+pub type NodeId = usize;
+
+/// A node that becomes two.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NodeSplit {
+    /// The node.
+    pub node: NodeId,
+    /// How its rows are parted.
+    pub split: BinSplit,
+    /// The child on the left.
+    pub left: NodeId,
+    /// The child on the right.
+    pub right: NodeId,
+}
+
+/// Who holds the rows: this machine ([`LocalRows`]), or several that hold a part each and add their whole numbers.
+pub trait Histograms {
+    /// Parts the rows of some nodes.
+    fn split(&mut self, splits: &[NodeSplit]);
+
+    /// The histograms of some nodes, in their order; only active features need be counted.
+    fn histograms(&mut self, nodes: &[NodeId]) -> Vec<Histogram>;
+
+    /// Fine sums over the rows of some nodes, in their order.
+    fn sums(&mut self, nodes: &[NodeId]) -> Vec<Sums>;
+
+    /// What one unit of the fine sums is worth.
+    fn units(&self) -> Units;
+
+    /// Takes a histogram back that is not needed any more.
+    fn recycle(&mut self, histogram: Histogram);
+}
+
+/// Where a split leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrownChild {
+    /// To another split, by its number.
+    Split(usize),
+    /// To a leaf, by its number.
+    Leaf(usize),
+}
+
+/// A split of a grown tree.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GrownSplit {
+    /// What is asked.
+    pub split: BinSplit,
+    /// Where the left side leads.
+    pub left: GrownChild,
+    /// Where the right side leads.
+    pub right: GrownChild,
+}
+
+/// A grown tree in terms of bins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrownTree {
+    /// Splits in the order in which they were made.
+    pub splits: Vec<GrownSplit>,
+    /// The node of each leaf.
+    pub leaf_nodes: Vec<NodeId>,
+    /// Fine sums of each leaf.
+    pub leaf_sums: Vec<Sums>,
+}
+
+/// How far a tree grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrowLimits {
+    /// In which order.
+    pub growth: Growth,
+    /// Deepest level.
+    pub max_depth: usize,
+    /// Most leaves.
+    pub max_leaves: usize,
+}
+
+/// A node with a split that gains.
+struct Candidate {
+    node: NodeId,
+    depth: usize,
+    split: BinSplit,
+    /// Kept so that a child can be subtracted from it; none where memory is short.
+    histogram: Option<Histogram>,
+}
+
+/// A node that may become a candidate.
+struct Open {
+    node: NodeId,
+    depth: usize,
+    total: Sums,
+}
+
+/// Grows trees.
+#[derive(Debug, Clone, Copy)]
+pub struct Grower<'a> {
+    /// Finds the splits.
+    pub splitter: Splitter<'a>,
+    /// How far trees grow.
+    pub limits: GrowLimits,
+}
+
+impl Grower<'_> {
+    /// Grows one tree on the rows that `source` holds.
+    ///
+    /// # Determinism
+    /// Depends on the sums of the rows alone, not on who holds them.
+    pub fn grow(&self, source: &mut dyn Histograms) -> GrownTree {
+        let mut made: Vec<NodeSplit> = Vec::new();
+        let mut waiting = self.root(source);
+        let mut n_nodes = 1;
+        while !waiting.is_empty() && made.len() + 1 < self.limits.max_leaves {
+            let chosen = self.choose(&mut waiting, self.limits.max_leaves - 1 - made.len());
+            let splits: Vec<NodeSplit> = chosen
+                .iter()
+                .map(|candidate| {
+                    n_nodes += 2;
+                    NodeSplit { node: candidate.node, split: candidate.split, left: n_nodes - 2, right: n_nodes - 1 }
+                })
+                .collect();
+            source.split(&splits);
+            made.extend_from_slice(&splits);
+            // The children of the last split are leaves: nobody asks for their histograms.
+            if made.len() + 1 < self.limits.max_leaves {
+                self.open_children(source, chosen, &splits, &mut waiting);
+            }
+        }
+        finish(source, &made)
+    }
+
+    fn root(&self, source: &mut dyn Histograms) -> Vec<Candidate> {
+        if self.limits.max_leaves < 2 || self.limits.max_depth < 1 {
+            return Vec::new();
+        }
+        let histogram = source.histograms(&[0]).remove(0);
+        // Every feature counts every row, so the sums of any one are those of the node.
+        let mut sums = Vec::new();
+        let total = (0..self.splitter.matrix.n_features()).find_map(|f| {
+            if !self.splitter.active[f] {
+                return None;
+            }
+            histogram.sums_into(self.splitter.layout, f, &mut sums);
+            (!sums.is_empty()).then(|| sums.iter().fold(Sums::default(), |a, b| a + *b))
+        });
+        let Some(total) = total else { return Vec::new() };
+        let mut waiting = Vec::new();
+        self.evaluate(source, Open { node: 0, depth: 0, total }, histogram, &mut waiting);
+        waiting
+    }
+
+    /// Takes the candidates of the next round out of `waiting`: a whole level, or the one with the largest gain.
+    fn choose(&self, waiting: &mut Vec<Candidate>, most: usize) -> Vec<Candidate> {
+        match self.limits.growth {
+            Growth::Depthwise => {
+                let mut level = std::mem::take(waiting);
+                level.truncate(most);
+                level
+            }
+            Growth::Leafwise => {
+                let order = |a: &Candidate, b: &Candidate| match a.split.gain.total_cmp(&b.split.gain) {
+                    Ordering::Equal => b.node.cmp(&a.node),
+                    unequal => unequal,
+                };
+                let best = (0..waiting.len()).max_by(|&a, &b| order(&waiting[a], &waiting[b]));
+                best.map(|i| waiting.swap_remove(i)).into_iter().collect()
+            }
+        }
+    }
+
+    /// Counts the children of some splits and adds those that can be split further to `waiting`.
+    fn open_children(
+        &self,
+        source: &mut dyn Histograms,
+        parents: Vec<Candidate>,
+        splits: &[NodeSplit],
+        waiting: &mut Vec<Candidate>,
+    ) {
+        let mut counted: Vec<NodeId> = Vec::new();
+        let mut plans = Vec::new();
+        for (parent, made) in parents.into_iter().zip(splits) {
+            let depth = parent.depth + 1;
+            let left = Open { node: made.left, depth, total: made.split.left };
+            let right = Open { node: made.right, depth, total: made.split.right };
+            let (small, large) = if left.total.count <= right.total.count { (left, right) } else { (right, left) };
+            let (small_open, large_open) = (self.can_be_split(&small), self.can_be_split(&large));
+            if small_open || large_open {
+                counted.push(small.node);
+            }
+            if large_open && parent.histogram.is_none() {
+                counted.push(large.node);
+            }
+            plans.push((parent.histogram, small, small_open, large, large_open));
+        }
+        let mut found = source.histograms(&counted).into_iter();
+        let mut next = || found.next().expect("invariant: a histogram comes for every node that was asked for");
+        for (parent, small, small_open, large, large_open) in plans {
+            if !small_open && !large_open {
+                parent.into_iter().for_each(|h| source.recycle(h));
+                continue;
+            }
+            let small_histogram = next();
+            if large_open {
+                let large_histogram = match parent {
+                    Some(mut histogram) => {
+                        histogram.subtract(&small_histogram, self.splitter.layout);
+                        histogram
+                    }
+                    None => next(),
+                };
+                self.evaluate(source, large, large_histogram, waiting);
+            } else {
+                parent.into_iter().for_each(|h| source.recycle(h));
+            }
+            if small_open {
+                self.evaluate(source, small, small_histogram, waiting);
+            } else {
+                source.recycle(small_histogram);
+            }
+        }
+        waiting.sort_by_key(|c| c.node);
+    }
+
+    fn can_be_split(&self, open: &Open) -> bool {
+        let least = 2 * self.splitter.params.min_child_samples.max(1);
+        open.depth < self.limits.max_depth && open.total.count >= least
+    }
+
+    /// Looks for a split; a node without one stays a leaf.
+    fn evaluate(&self, source: &mut dyn Histograms, open: Open, histogram: Histogram, waiting: &mut Vec<Candidate>) {
+        let Open { node, depth, total } = open;
+        match self.splitter.find(&histogram, total, source.units()) {
+            None => source.recycle(histogram),
+            Some(split) => {
+                let held = waiting.iter().filter(|c| c.histogram.is_some()).count();
+                let fits = (held + 1) * histogram.bytes() <= POOL_BYTES;
+                let histogram = if fits {
+                    Some(histogram)
+                } else {
+                    source.recycle(histogram);
+                    None
+                };
+                waiting.push(Candidate { node, depth, split, histogram });
+            }
+        }
+    }
+}
+
+/// Numbers splits and leaves, and asks for the leaves' sums.
+fn finish(source: &mut dyn Histograms, made: &[NodeSplit]) -> GrownTree {
+    let mut place = vec![None; 2 * made.len() + 1];
+    made.iter().enumerate().for_each(|(i, s)| place[s.node] = Some(i));
+    let leaf_nodes: Vec<NodeId> = (0..place.len()).filter(|&node| place[node].is_none()).collect();
+    let mut leaf_of = vec![0; place.len()];
+    leaf_nodes.iter().enumerate().for_each(|(i, &node)| leaf_of[node] = i);
+    let child = |node: NodeId| place[node].map_or(GrownChild::Leaf(leaf_of[node]), GrownChild::Split);
+    let splits = made.iter().map(|s| GrownSplit { split: s.split, left: child(s.left), right: child(s.right) });
+    let splits = splits.collect();
+    let leaf_sums = source.sums(&leaf_nodes);
+    GrownTree { splits, leaf_nodes, leaf_sums }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! Objectives: the loss that boosting minimises, with its first two derivatives by the raw scores.
+
+use tabwright_core::{numeric, parallel};
+
+use crate::gradient::GradientPair;
+
+/// Probability below which a class's share is not taken: its logarithm stays finite (LightGBM's bound).
+const LEAST_SHARE: f64 = 1e-15;
+/// Least hessian, so that confident rows still count (XGBoost's bound).
+const LEAST_HESSIAN: f64 = 1e-16;
+
+/// Targets and weights as an objective sees them.
+#[derive(Debug, Clone, Copy)]
+pub struct Labels<'a> {
+    /// Numbers, or classes from 0.
+    pub values: &'a [f64],
+    /// Weights; none means 1 for all.
+    pub weights: Option<&'a [f64]>,
+}
+
+impl Labels<'_> {
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |w| w[row])
+    }
+
+    /// The weighted mean of a function of the rows.
+    fn mean(&self, value: impl Fn(usize) -> f64 + Sync) -> f64 {
+        let total = parallel::sum(self.values.len(), |i| self.weight(i));
+        parallel::sum(self.values.len(), |i| self.weight(i) * value(i)) / total
+    }
+}
+
+/// A loss that is twice differentiable by the raw scores.
+///
+/// # Determinism
+/// Implementations use `tabwright_core::numeric` alone for elementary functions, and treat each row by itself.
+pub trait Objective: Send + Sync {
+    /// Raw scores per row.
+    fn n_outputs(&self) -> usize;
+
+    /// The scores that boosting starts from.
+    fn base_scores(&self, labels: Labels<'_>) -> Vec<f64>;
+
+    /// The hessian, where it is the same for all rows of weight 1.
+    fn constant_hessian(&self) -> Option<f64>;
+
+    /// The loss of one row of weight 1.
+    fn loss(&self, scores: &[f64], label: f64) -> f64;
+
+    /// Gradients and hessians of one row of weight 1 by its scores.
+    fn derivatives(&self, scores: &[f64], label: f64, out: &mut [GradientPair]);
+}
+
+/// Log-loss of two classes; the score is the log-odds of class 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BinaryLogLoss;
+
+impl Objective for BinaryLogLoss {
+    fn n_outputs(&self) -> usize {
+        1
+    }
+
+    fn base_scores(&self, labels: Labels<'_>) -> Vec<f64> {
+        let share = labels.mean(|i| labels.values[i]).clamp(LEAST_SHARE, 1.0 - LEAST_SHARE);
+        vec![numeric::ln(share / (1.0 - share))]
+    }
+
+    fn constant_hessian(&self) -> Option<f64> {
+        None
+    }
+
+    fn loss(&self, scores: &[f64], label: f64) -> f64 {
+        numeric::softplus(scores[0]) - label * scores[0]
+    }
+
+    fn derivatives(&self, scores: &[f64], label: f64, out: &mut [GradientPair]) {
+        let p = numeric::sigmoid(scores[0]);
+        out[0] = GradientPair { gradient: p - label, hessian: at_least(p * (1.0 - p), LEAST_HESSIAN) };
+    }
+}
+
+/// Log-loss of several classes; scores are unnormalised log-probabilities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Softmax {
+    /// Number of classes.
+    pub n_classes: usize,
+    /// What p (1 − p) is multiplied by to bound the off-diagonal terms: 2 in XGBoost, k / (k − 1) in LightGBM.
+    pub hessian_factor: f64,
+    /// Whether scores start from the logarithms of the classes' shares (LightGBM) or from 0.5 (XGBoost).
+    pub from_shares: bool,
+}
+
+impl Objective for Softmax {
+    fn n_outputs(&self) -> usize {
+        self.n_classes
+    }
+
+    fn base_scores(&self, labels: Labels<'_>) -> Vec<f64> {
+        if !self.from_shares {
+            return vec![0.5; self.n_classes];
+        }
+        let share = |class: usize| labels.mean(|i| if labels.values[i] as usize == class { 1.0 } else { 0.0 });
+        (0..self.n_classes).map(|class| numeric::ln(at_least(share(class), LEAST_SHARE))).collect()
+    }
+
+    fn constant_hessian(&self) -> Option<f64> {
+        None
+    }
+
+    fn loss(&self, scores: &[f64], label: f64) -> f64 {
+        let top = scores.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
+        let total = scores.iter().fold(0.0, |total, s| total + numeric::exp(s - top));
+        numeric::ln(total) + top - scores[label as usize]
+    }
+
+    fn derivatives(&self, scores: &[f64], label: f64, out: &mut [GradientPair]) {
+        let top = scores.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
+        let mut total = 0.0;
+        for (pair, score) in out.iter_mut().zip(scores) {
+            pair.gradient = numeric::exp(score - top);
+            total += pair.gradient;
+        }
+        for (class, pair) in out.iter_mut().enumerate() {
+            let p = pair.gradient / total;
+            pair.gradient = if class == label as usize { p - 1.0 } else { p };
+            pair.hessian = at_least(self.hessian_factor * p * (1.0 - p), LEAST_HESSIAN);
+        }
+    }
+}
+
+/// Half the squared error; the score is the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SquaredError;
+
+impl Objective for SquaredError {
+    fn n_outputs(&self) -> usize {
+        1
+    }
+
+    fn base_scores(&self, labels: Labels<'_>) -> Vec<f64> {
+        vec![labels.mean(|i| labels.values[i])]
+    }
+
+    fn constant_hessian(&self) -> Option<f64> {
+        Some(1.0)
+    }
+
+    fn loss(&self, scores: &[f64], label: f64) -> f64 {
+        let error = scores[0] - label;
+        0.5 * error * error
+    }
+
+    fn derivatives(&self, scores: &[f64], label: f64, out: &mut [GradientPair]) {
+        out[0] = GradientPair { gradient: scores[0] - label, hessian: 1.0 };
+    }
+}
+
+/// `f64::max` leaves open which zero it returns.
+fn at_least(x: f64, least: f64) -> f64 {
+    if x > least { x } else { least }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: f64 = 1e-5;
+
+    /// Compares derivatives with differences of the loss and of the gradient.
+    fn check(objective: &dyn Objective, scores: &[f64], label: f64, hessian_factor: f64) {
+        let derivatives = |scores: &[f64]| {
+            let mut out = vec![GradientPair::default(); scores.len()];
+            objective.derivatives(scores, label, &mut out);
+            out
+        };
+        let found = derivatives(scores);
+        for i in 0..scores.len() {
+            let moved = |by: f64| {
+                let mut moved = scores.to_vec();
+                moved[i] += by;
+                moved
+            };
+            let (up, down) = (moved(STEP), moved(-STEP));
+            let gradient = (objective.loss(&up, label) - objective.loss(&down, label)) / (2.0 * STEP);
+            let hessian = (derivatives(&up)[i].gradient - derivatives(&down)[i].gradient) / (2.0 * STEP);
+            assert!((found[i].gradient - gradient).abs() < 1e-6, "{} {gradient}", found[i].gradient);
+            assert!((found[i].hessian - hessian_factor * hessian).abs() < 1e-6, "{} {hessian}", found[i].hessian);
+        }
+    }
+
+    #[test]
+    fn derivatives_are_those_of_the_loss() {
+        for score in [-3.0, -0.1, 0.0, 2.5] {
+            for label in [0.0, 1.0] {
+                check(&BinaryLogLoss, &[score], label, 1.0);
+            }
+            check(&SquaredError, &[score], 1.25, 1.0);
+            let softmax = Softmax { n_classes: 3, hessian_factor: 2.0, from_shares: false };
+            check(&softmax, &[score, 0.3, -1.0], 2.0, 2.0);
+        }
+    }
+
+    #[test]
+    fn base_scores_minimise_the_loss_of_a_constant() {
+        let labels = Labels { values: &[0.0, 1.0, 1.0, 1.0], weights: Some(&[3.0, 1.0, 0.5, 0.5]) };
+        let base = BinaryLogLoss.base_scores(labels)[0];
+        assert!((numeric::sigmoid(base) - 0.4).abs() < 1e-12);
+        assert!((SquaredError.base_scores(labels)[0] - 0.4).abs() < 1e-12);
+        let softmax = Softmax { n_classes: 3, hessian_factor: 1.5, from_shares: true };
+        let mut scores = softmax.base_scores(labels);
+        numeric::softmax(&mut scores);
+        assert!((scores[0] - 0.6).abs() < 1e-12 && scores[2] < 1e-14 && scores[2] > 0.0);
+        let one_class = Labels { values: &[1.0, 1.0], weights: None };
+        assert!(BinaryLogLoss.base_scores(one_class)[0].is_finite());
+    }
+}

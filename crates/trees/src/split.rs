@@ -1,0 +1,294 @@
+//! The best split of a node, found in its histogram.
+//!
+//! Numbers are cut between bins, and missing values tried on either side. Categories of few levels are split one level
+//! against the rest; others are sorted by gradient over hessian and cut along that order, from either end. To a
+//! category a missing value is one more level.
+//!
+//! # References
+//! Gains and leaf values: Chen and Guestrin, "XGBoost" (2016), equations 6 and 7. Sorted categories: Fisher, "On grouping
+//! for maximum homogeneity" (1958), with the smoothing of LightGBM (Ke et al., 2017).
+
+use rayon::prelude::*;
+
+use crate::binning::{BinnedMatrix, Bins, FeatureBins};
+use crate::gradient::{Sums, Units};
+use crate::histogram::{Histogram, Layout};
+
+/// Bins above which features are looked at on several threads.
+const PARALLEL_BINS: usize = 1 << 14;
+/// A gain below this share of what it is the difference of is a rounding error.
+const LEAST_RELATIVE_GAIN: f64 = 1e-12;
+
+/// What a split of a node may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SplitParams {
+    /// L2 penalty of leaf values.
+    pub reg_lambda: f64,
+    /// L1 penalty of leaf values.
+    pub reg_alpha: f64,
+    /// Least gain.
+    pub gamma: f64,
+    /// Fewest rows on a side.
+    pub min_child_samples: u64,
+    /// Least sum of hessians on a side.
+    pub min_child_weight: f64,
+    /// Levels up to which one is split against the rest.
+    pub max_cat_to_onehot: usize,
+    /// Most levels that a split of sorted levels takes from an end.
+    pub max_cat_threshold: usize,
+    /// Added to the hessians by which levels are sorted; levels of fewer rows stay on the other side.
+    pub cat_smooth: f64,
+    /// L2 penalty added to splits of sorted levels.
+    pub cat_l2: f64,
+    /// Fewest rows by which a split of sorted levels moves on.
+    pub min_data_per_group: u64,
+}
+
+impl SplitParams {
+    /// The gradient that is left after the L1 penalty, squared over hessian and L2 penalty: twice what a leaf improves.
+    fn score(&self, gradient: f64, hessian: f64, l2: f64) -> f64 {
+        let rest = self.shrunk(gradient);
+        let weight = hessian + l2;
+        if weight > 0.0 { rest * rest / weight } else { 0.0 }
+    }
+
+    fn shrunk(&self, gradient: f64) -> f64 {
+        if gradient > self.reg_alpha {
+            gradient - self.reg_alpha
+        } else if gradient < -self.reg_alpha {
+            gradient + self.reg_alpha
+        } else {
+            0.0
+        }
+    }
+
+    /// The best value of a leaf.
+    pub fn leaf_value(&self, gradient: f64, hessian: f64) -> f64 {
+        let weight = hessian + self.reg_lambda;
+        if weight > 0.0 { -self.shrunk(gradient) / weight } else { 0.0 }
+    }
+}
+
+/// What a split asks of a bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BinTest {
+    /// Bins of values up to this one go left.
+    UpTo(u8),
+    /// Bins of levels in this set go left.
+    In([u64; 4]),
+}
+
+/// A split of a node in terms of bins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BinSplit {
+    /// The feature that is asked.
+    pub feature: usize,
+    /// What is asked.
+    pub test: BinTest,
+    /// Whether a missing value goes left.
+    pub missing_left: bool,
+    /// By how much the objective improves, times two.
+    pub gain: f64,
+    /// Sums of the left side.
+    pub left: Sums,
+    /// Sums of the right side.
+    pub right: Sums,
+}
+
+impl BinSplit {
+    /// Whether a row of each bin goes left.
+    pub fn table(&self, bins: &FeatureBins) -> [bool; 256] {
+        let missing = bins.n_values();
+        std::array::from_fn(|code| match self.test {
+            _ if code >= missing => self.missing_left,
+            BinTest::UpTo(bin) => code <= bin as usize,
+            BinTest::In(set) => contains(&set, code),
+        })
+    }
+}
+
+fn contains(set: &[u64; 4], bin: usize) -> bool {
+    set[bin / 64] >> (bin % 64) & 1 == 1
+}
+
+fn insert(set: &mut [u64; 4], bin: usize) {
+    set[bin / 64] |= 1 << (bin % 64);
+}
+
+/// Finds splits in histograms.
+#[derive(Debug, Clone, Copy)]
+pub struct Splitter<'a> {
+    /// Bins of the features.
+    pub matrix: &'a BinnedMatrix,
+    /// Where histograms keep them.
+    pub layout: &'a Layout,
+    /// What splits may be.
+    pub params: &'a SplitParams,
+    /// The features that may be asked.
+    pub active: &'a [bool],
+}
+
+impl Splitter<'_> {
+    /// The best split of a node, if there is one that gains; `units` are those of the fine sums.
+    ///
+    /// # Determinism
+    /// Of equal gains the first by (feature, bin) wins, whatever the number of threads.
+    pub fn find(&self, histogram: &Histogram, total: Sums, units: Units) -> Option<BinSplit> {
+        let units = histogram.units(units);
+        let features = 0..self.matrix.n_features();
+        let find = |sums: &mut Vec<Sums>, feature: usize| {
+            if !self.active[feature] {
+                return None;
+            }
+            histogram.sums_into(self.layout, feature, sums);
+            self.of_feature(feature, sums, total, units)
+        };
+        let better = |a: Option<BinSplit>, b: Option<BinSplit>| match (a, b) {
+            (Some(a), Some(b)) => Some(if b.gain > a.gain { b } else { a }),
+            (a, b) => a.or(b),
+        };
+        if self.layout.n_bins() < PARALLEL_BINS {
+            let mut sums = Vec::with_capacity(256);
+            features.map(|f| find(&mut sums, f)).fold(None, better)
+        } else {
+            let found: Vec<Option<BinSplit>> = features.into_par_iter().map_init(Vec::new, find).collect();
+            found.into_iter().fold(None, better)
+        }
+    }
+
+    fn of_feature(&self, feature: usize, sums: &[Sums], total: Sums, units: Units) -> Option<BinSplit> {
+        if sums.is_empty() {
+            return None;
+        }
+        let bins = &self.matrix.features()[feature];
+        let parent = self.score(total, units, self.params.reg_lambda);
+        let mut search = Search { splitter: self, feature, total, units, parent, l2: self.params.reg_lambda, best: None };
+        match &bins.bins {
+            Bins::Number(_) => search.cut(sums, bins.n_values()),
+            Bins::Category(_) if bins.n_values() <= self.params.max_cat_to_onehot => search.one_against_rest(sums),
+            Bins::Category(_) => search.sorted(sums),
+        }
+        let mut best = search.best?;
+        if let BinTest::In(set) = best.test {
+            best.missing_left = bins.has_missing && contains(&set, bins.n_values());
+        }
+        if !bins.has_missing || sums[bins.n_values()].count == 0 {
+            // Nothing is known about missing values here: they follow the majority.
+            best.missing_left = best.left.count > best.right.count;
+        }
+        Some(best)
+    }
+
+    fn score(&self, sums: Sums, units: Units, l2: f64) -> f64 {
+        self.params.score(sums.gradient as f64 * units.gradient, sums.hessian as f64 * units.hessian, l2)
+    }
+}
+
+/// The search along one feature.
+struct Search<'a> {
+    splitter: &'a Splitter<'a>,
+    feature: usize,
+    total: Sums,
+    units: Units,
+    /// Score of the node as one leaf.
+    parent: f64,
+    l2: f64,
+    best: Option<BinSplit>,
+}
+
+impl Search<'_> {
+    fn is_heavy_enough(&self, side: Sums) -> bool {
+        let params = self.splitter.params;
+        side.count >= params.min_child_samples.max(1)
+            && side.hessian as f64 * self.units.hessian >= params.min_child_weight
+    }
+
+    /// Keeps a split if it gains more than the best so far.
+    fn consider(&mut self, left: Sums, missing_left: bool, test: impl FnOnce() -> BinTest) {
+        let right = self.total - left;
+        if !self.is_heavy_enough(left) || !self.is_heavy_enough(right) {
+            return;
+        }
+        let children = self.splitter.score(left, self.units, self.l2) + self.splitter.score(right, self.units, self.l2);
+        let gain = children - self.parent;
+        let least = self.best.as_ref().map_or(self.splitter.params.gamma, |b| b.gain);
+        if gain > least && gain > LEAST_RELATIVE_GAIN * children {
+            let feature = self.feature;
+            self.best = Some(BinSplit { feature, test: test(), missing_left, gain, left, right });
+        }
+    }
+
+    /// Cuts between bins of numbers.
+    fn cut(&mut self, sums: &[Sums], n_values: usize) {
+        let missing = sums.get(n_values).copied().unwrap_or_default();
+        let mut left = Sums::default();
+        for (bin, sum) in sums[..n_values].iter().enumerate() {
+            left = left + *sum;
+            if sum.count == 0 {
+                continue;
+            }
+            let test = || BinTest::UpTo(bin as u8);
+            if left.count + missing.count < self.total.count {
+                self.consider(left, false, test);
+                if missing.count > 0 {
+                    self.consider(left + missing, true, test);
+                }
+            } else {
+                // All values against the missing ones.
+                self.consider(left, false, test);
+                break;
+            }
+        }
+    }
+
+    fn one_against_rest(&mut self, sums: &[Sums]) {
+        for (bin, &sum) in sums.iter().enumerate().filter(|(_, s)| s.count > 0) {
+            self.consider(sum, false, || {
+                let mut set = [0; 4];
+                insert(&mut set, bin);
+                BinTest::In(set)
+            });
+        }
+    }
+
+    /// Takes levels from either end of their order by gradient over smoothed hessian.
+    fn sorted(&mut self, sums: &[Sums]) {
+        let params = self.splitter.params;
+        self.l2 += params.cat_l2;
+        let order_of = |s: &Sums| {
+            let hessian = s.hessian as f64 * self.units.hessian + params.cat_smooth;
+            s.gradient as f64 * self.units.gradient / hessian
+        };
+        let mut order: Vec<(f64, usize)> = sums
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.count > 0 && s.count as f64 >= params.cat_smooth)
+            .map(|(bin, s)| (order_of(s), bin))
+            .collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let most = params.max_cat_threshold.min(order.len().div_ceil(2));
+        self.from_one_end(sums, order.iter().take(most).map(|o| o.1));
+        self.from_one_end(sums, order.iter().rev().take(most).map(|o| o.1));
+    }
+
+    fn from_one_end(&mut self, sums: &[Sums], order: impl Iterator<Item = usize>) {
+        let params = self.splitter.params;
+        let (mut left, mut set, mut group) = (Sums::default(), [0; 4], 0);
+        for bin in order {
+            left = left + sums[bin];
+            insert(&mut set, bin);
+            group += sums[bin].count;
+            let right = self.total - left;
+            if right.count < params.min_data_per_group || !self.is_heavy_enough(right) {
+                break;
+            }
+            if group >= params.min_data_per_group && self.is_heavy_enough(left) {
+                group = 0;
+                self.consider(left, false, || BinTest::In(set));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! `cargo xtask bench`: runs a comparison of `bench/` against other libraries and keeps its results.
+//!
+//! Each is a Python program that runs the peers and our release binary in turn and writes `bench/results/NAME.json` and
+//! `.md`. The peers' versions are pinned in `bench/requirements.txt` and live in a virtual environment of their own.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::process::{self, Result};
+
+/// A comparison: the name of its program and result, and what it compares.
+struct Bench {
+    name: &'static str,
+    what: &'static str,
+}
+
+const BENCHES: [Bench; 5] = [
+    Bench { name: "read", what: "CSV to a typed table, against Polars" },
+    Bench { name: "candidates", what: "test scores of every candidate, against its namesake" },
+    Bench { name: "agreement", what: "linear models and metrics, against scikit-learn's numbers" },
+    Bench { name: "scripts", what: "time and memory of a whole training, against the usual scikit-learn scripts" },
+    Bench { name: "predict", what: "rows predicted from CSV to CSV: speed and memory" },
+];
+
+/// Runs the comparisons that are named, or all; what follows `--` goes to the program.
+///
+/// # Errors
+/// If a name is unknown, Python is missing, or a program fails.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let (names, extra) = split(arguments);
+    let chosen = choose(names)?;
+    let python = python()?;
+    if chosen.iter().any(|b| b.name == "read") {
+        process::run(process::cargo([
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "tabwright-data",
+            "--example",
+            "read_csv",
+        ]))?;
+    }
+    let binary = process::binary(true)?;
+    for bench in chosen {
+        println!("== {}: {}", bench.name, bench.what);
+        let mut command = Command::new(&python);
+        command
+            .current_dir(process::root())
+            .arg(format!("bench/{}.py", bench.name))
+            .arg("--binary")
+            .arg(&binary)
+            .arg("--scratch")
+            .arg(process::target_folder()?.join("bench"))
+            .args(extra);
+        process::run(command)?;
+    }
+    Ok(())
+}
+
+fn split(arguments: &[String]) -> (&[String], &[String]) {
+    match arguments.iter().position(|a| a == "--") {
+        Some(at) => (&arguments[..at], &arguments[at + 1..]),
+        None => (arguments, &[]),
+    }
+}
+
+fn choose(names: &[String]) -> Result<Vec<&'static Bench>> {
+    if names.is_empty() {
+        return Ok(BENCHES.iter().collect());
+    }
+    let find = |name: &String| {
+        BENCHES.iter().find(|b| b.name == name.as_str()).ok_or_else(|| {
+            let all: Vec<&str> = BENCHES.iter().map(|b| b.name).collect();
+            format!("there is no comparison `{name}`; one of: {}", all.join(", "))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// The Python that has the peers: `TABWRIGHT_BENCH_PYTHON`, else a virtual environment made here.
+fn python() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("TABWRIGHT_BENCH_PYTHON") {
+        return Ok(PathBuf::from(path));
+    }
+    let folder = process::target_folder()?.join("bench-venv");
+    let python = folder.join("bin/python");
+    let requirements = process::root().join("bench/requirements.txt");
+    let wanted = std::fs::read_to_string(&requirements).map_err(|e| format!("bench/requirements.txt: {e}"))?;
+    let stamp = folder.join("installed.txt");
+    if std::fs::read_to_string(&stamp).ok().as_deref() == Some(&wanted) {
+        return Ok(python);
+    }
+    let mut make = Command::new("python3");
+    make.args(["-m", "venv"]).arg(&folder);
+    process::run(make)?;
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements);
+    process::run(install)?;
+    std::fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
+    Ok(python)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_what_is_passed_on_are_told_apart() {
+        let arguments = ["read", "--", "--repeats", "1"].map(String::from);
+        let (names, extra) = split(&arguments);
+        assert_eq!((choose(names).unwrap().len(), extra.len()), (1, 2));
+        assert_eq!(choose(&[]).unwrap().len(), BENCHES.len());
+        assert!(choose(&["reed".into()]).err().unwrap().contains("no comparison `reed`; one of: read, "));
+    }
+
+    #[test]
+    fn every_comparison_has_its_program() {
+        for bench in &BENCHES {
+            assert!(process::root().join(format!("bench/{}.py", bench.name)).is_file(), "{}", bench.name);
+        }
+    }
+}

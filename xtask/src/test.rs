@@ -1,0 +1,161 @@
+//! `cargo xtask test`: everything that a change must pass, with the tests of all crates, doc tests, the commands of the
+//! docs, and the promise that debug and release, one thread and two, write the same model.
+//!
+//! It needs a Rust toolchain and bash, and says at the end what it left out.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::process::{self, Result, Scratch};
+use crate::{commands, docs};
+
+/// Tests that ran, and what was wrong or left out.
+#[derive(Debug, Default, PartialEq)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    ignored: usize,
+    failures: Vec<String>,
+    left_out: Vec<String>,
+}
+
+impl Tally {
+    /// Takes note of a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; …`.
+    fn line(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else { return };
+        let count = |what: &str| {
+            let part = result.split([';', '.']).map(str::trim).find(|p| p.ends_with(what));
+            part.and_then(|p| p.split(' ').next()).and_then(|n| n.parse::<usize>().ok()).unwrap_or(0)
+        };
+        self.passed += count("passed");
+        self.failed += count("failed");
+        self.ignored += count("ignored");
+    }
+
+    /// One check that is not a Rust test.
+    fn check(&mut self, name: &str, result: Result<()>) {
+        match result {
+            Ok(()) => self.passed += 1,
+            Err(message) => {
+                self.failed += 1;
+                self.failures.push(format!("{name}: {message}"));
+            }
+        }
+    }
+
+    /// The last line: it counts what ran.
+    fn closing(&self) -> String {
+        let skipped = self.ignored + self.left_out.len();
+        let tail = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+        format!("tests: {} passed, {} failed{tail}", self.passed, self.failed)
+    }
+}
+
+/// Runs the tests; `--fast` runs the unit and integration tests alone.
+///
+/// # Errors
+/// If anything fails, or no test ran.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let fast = match arguments {
+        [] => false,
+        [flag] if flag == "--fast" => true,
+        other => return Err(format!("test takes `--fast` or nothing, got `{}`", other.join(" "))),
+    };
+    let start = Instant::now();
+    let mut tally = Tally::default();
+    let cargo_test = |kind: &[&str], tally: &mut Tally| -> Result<()> {
+        let command = process::cargo(["test", "--workspace", "--locked", "--no-fail-fast"].iter().chain(kind));
+        if !process::watched(command, |line| tally.line(line))? {
+            tally.failures.push(format!("cargo test {} failed (see above)", kind.join(" ")));
+        }
+        Ok(())
+    };
+    cargo_test(&["--all-targets"], &mut tally)?;
+    if fast {
+        tally.left_out.push("doc tests, the commands of the docs, equal models of debug and release (--fast)".into());
+    } else {
+        cargo_test(&["--doc"], &mut tally)?;
+        with_binaries(&mut tally)?;
+    }
+    if tally.ignored > 0 {
+        tally.left_out.push(format!("{} tests that are marked as ignored", tally.ignored));
+        tally.ignored = 0;
+    }
+    println!("\nran for {} s", start.elapsed().as_secs());
+    for text in &tally.left_out {
+        println!("left out: {text}");
+    }
+    for text in &tally.failures {
+        println!("failed: {text}");
+    }
+    println!("{}", tally.closing());
+    if tally.passed == 0 {
+        return Err("no test ran".into());
+    }
+    if tally.failures.is_empty() && tally.failed == 0 { Ok(()) } else { Err("tests failed".into()) }
+}
+
+fn with_binaries(tally: &mut Tally) -> Result<()> {
+    let debug = process::binary(false)?;
+    let release = process::binary(true)?;
+    tally.check("same model from debug and release", same_model(&debug, &release));
+    tally.check("generated pages", generated_pages(&release));
+    let outcome = commands::run_files(&release, &commands::pages()?)?;
+    tally.passed += outcome.passed;
+    tally.failed += outcome.failed.len();
+    tally.failures.extend(outcome.failed);
+    tally.left_out.extend(outcome.left_out);
+    Ok(())
+}
+
+fn generated_pages(binary: &Path) -> Result<()> {
+    match docs::write(binary, true)?.as_slice() {
+        [] => Ok(()),
+        stale => Err(format!("stale: {}; run `cargo xtask docs`", stale.join(", "))),
+    }
+}
+
+/// Trains the bundled sample with every default candidate and compares the content ids.
+fn same_model(debug: &Path, release: &Path) -> Result<()> {
+    let folder = Scratch::new("same-model")?;
+    let id = |binary: &Path, threads: &str| -> Result<String> {
+        let mut command = Command::new(binary);
+        command
+            .args(["train", "examples/churn.csv", "--target", "churned", "--json", "--threads", threads, "-o"])
+            .arg(folder.path().join("model.tw"))
+            .current_dir(process::root());
+        println!("$ {}", process::shown(&command));
+        let text = process::output(command)?;
+        let report: serde_json::Value = serde_json::from_str(&text).map_err(|e| format!("train --json: {e}"))?;
+        let id = report["content_id"].as_str().ok_or("train --json prints no content_id")?;
+        Ok(id.to_owned())
+    };
+    let expected = id(release, "1")?;
+    for (binary, profile, threads) in [(release, "release", "2"), (debug, "debug", "1"), (debug, "debug", "2")] {
+        let found = id(binary, threads)?;
+        if found != expected {
+            return Err(format!("{profile} on {threads} threads: {found}; release on one: {expected}"));
+        }
+    }
+    println!("content id {expected}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_all_test_programs_add_up() {
+        let mut tally = Tally::default();
+        tally.line("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s");
+        tally.line("test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s");
+        tally.line("test other ... ok");
+        assert_eq!((tally.passed, tally.failed, tally.ignored), (14, 1, 1));
+        tally.check("x", Err("y".into()));
+        assert_eq!(tally.failures, ["x: y"]);
+        assert_eq!(tally.closing(), "tests: 14 passed, 2 failed, 1 skipped");
+        assert_eq!(Tally { passed: 3, ..Tally::default() }.closing(), "tests: 3 passed, 0 failed");
+    }
+}
