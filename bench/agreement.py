@@ -71,7 +71,7 @@ def one(options, folder, name, meta, candidate):
         theirs = fitted.predict_proba(test)
         worst = float(np.max(np.abs(probability - theirs) / theirs))
     expected = sklearn_metrics(meta["task"], yt.to_numpy(), prediction, probability, labels)
-    differences = {k: abs(v - report["metrics"][k]) / max(1.0, abs(v)) for k, v in expected.items() if k in report["metrics"]}
+    differences = {k: abs(v - report["scores"][k]) / max(1.0, abs(v)) for k, v in expected.items() if k in report["scores"]}
     return dict(table=name, candidate=candidate, worst_prediction=worst, metrics_compared=sorted(differences),
                 metrics_absent=sorted(set(expected) - set(differences)), worst_metric=max(differences.values()),
                 verdict="met" if worst <= PREDICTIONS and max(differences.values()) <= METRICS else "missed")

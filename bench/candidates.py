@@ -24,7 +24,7 @@ def ours(options, folder, name, meta, candidate):
         command += ["--positive", meta["positive"]]
     train = harness.measured(command)
     report = json.loads(harness.measured([options.binary, "evaluate", model, folder / f"{name}_test.csv", "--json"])["output"])
-    return report["metrics"], train["seconds"]
+    return report["scores"], train["seconds"]
 
 
 def theirs(folder, name):

@@ -2,7 +2,7 @@
 
 A file of 500 MB is generated once from a seed: numbers, whole numbers, categories, dates, text and missing cells.
 """
-import statistics, sys
+import json, statistics, sys
 
 import numpy as np
 
@@ -40,16 +40,17 @@ def generate(path, size):
 
 def main():
     parser = harness.arguments(__doc__.splitlines()[0], repeats=5)
-    parser.add_argument("--reader", help="our reader: a program that takes a file (built from crates/data/examples)")
+    parser.add_argument("--reader", help="our reader: the example read_table of crates/data")
     parser.add_argument("--bytes", type=int, default=BYTES)
     options = parser.parse_args()
     harness.prepare(options)
     file = options.scratch / "read.csv"
     generate(file, options.bytes)
-    reader = options.reader or options.binary.parent / "examples/read_csv"
+    reader = options.reader or options.binary.parent / "examples/read_table"
     runs = harness.in_turn(options.repeats, {
         "tabwright": lambda: harness.measured([reader, file]),
         "Polars": lambda: harness.measured([sys.executable, harness.PEERS / "read_csv.py", file]),
+        "Polars, dates parsed": lambda: harness.measured([sys.executable, harness.PEERS / "read_csv.py", file, "--dates"]),
     })
     rows = []
     for name, side in runs.items():
@@ -70,7 +71,6 @@ def main():
 
 def inner(run):
     """The seconds that a program measured itself, without its start: the field `seconds` of the JSON it prints."""
-    import json
     return json.loads(run["output"].strip().splitlines()[-1])["seconds"]
 
 

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             "--package",
             "tabwright-data",
             "--example",
-            "read_csv",
+            "read_table",
         ]))?;
     }
     let binary = process::binary(true)?;

@@ -22,13 +22,19 @@ pub(crate) struct Outcome {
     pub(crate) left_out: Vec<String>,
 }
 
-/// Builds the release binary and runs the blocks of the files named, or of all.
+/// Runs the blocks of the files named, or of all, against `--binary FILE` or the release binary, built first.
 ///
 /// # Errors
 /// If a block fails, or a file cannot be read.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let files = if arguments.is_empty() { pages()? } else { arguments.iter().map(PathBuf::from).collect() };
-    let outcome = run_files(&process::binary(true)?, &files)?;
+    let (binary, files) = match arguments {
+        [flag, path, rest @ ..] if flag == "--binary" => {
+            (std::fs::canonicalize(path).map_err(|e| format!("{path}: {e}"))?, rest)
+        }
+        all => (process::binary(true)?, all),
+    };
+    let files = if files.is_empty() { pages()? } else { files.iter().map(PathBuf::from).collect() };
+    let outcome = run_files(&binary, &files)?;
     for text in &outcome.left_out {
         println!("left out: {text}");
     }

@@ -20,7 +20,8 @@ usage: cargo xtask <chore>
 
   test [--fast]        build, run every test, doc test and command block of the docs; --fast: unit and integration tests
   tidy                 crate edges, module docs, file sizes, banned calls, links, unused dependencies
-  commands [FILE...]   run the command blocks of README.md and docs/src, or of the files named
+  commands [--binary FILE] [PAGE...]
+                       run the command blocks of README.md and docs/src, or of the pages named
   docs [--check]       write the generated pages of the guide, or fail if they are stale
   bench [NAME] [-- …]  compare with other libraries: read, candidates, agreement, scripts, predict (all without NAME)
   soak [NAME]          what takes too long for every change: large tables, flat memory

@@ -84,7 +84,10 @@ impl TextSource {
         let mut head = Vec::with_capacity(HEAD);
         (&mut reader).take(HEAD as u64).read_to_end(&mut head).map_err(|e| unpack_error(input.name(), e))?;
         if head.is_empty() {
-            return Err(Error::unreadable(Place::file(input.name()), "the file is empty; a header and rows are needed"));
+            return Err(Error::unreadable(
+                Place::file(input.name()),
+                "the file is empty; a header and rows are needed",
+            ));
         }
         if let Some(what) = foreign(&head) {
             return Err(Error::unreadable(Place::file(input.name()), format!("this is not text but {what}")));
@@ -140,7 +143,8 @@ impl TextSource {
         let mut raw = Vec::with_capacity(CHUNK);
         while out.len() - start < wanted && !self.ended {
             raw.clear();
-            let read = (&mut self.reader).take(CHUNK as u64).read_to_end(&mut raw).map_err(|e| unpack_error(&self.name, e))?;
+            let read =
+                (&mut self.reader).take(CHUNK as u64).read_to_end(&mut raw).map_err(|e| unpack_error(&self.name, e))?;
             self.ended = read < CHUNK;
             let most = decoder.max_utf8_buffer_length_without_replacement(read).unwrap_or(4 * read + 16);
             let mut text = vec![0; most];
@@ -195,7 +199,8 @@ fn guess_utf16(head: &[u8]) -> Option<&'static Encoding> {
 fn refuse_binary(name: &str, head: &[u8]) -> Result<()> {
     let is_control = |b: &u8| matches!(b, 0..=8 | 14..=26 | 28..=31);
     let controls = head.iter().filter(|b| is_control(b)).count();
-    if controls * 50 > head.len() {
+    // One in a text is told later, with its line.
+    if controls >= 4 && controls * 50 > head.len() {
         let message = "this looks like binary data, not like text; expected CSV, JSON Lines, Parquet or Arrow";
         return Err(Error::unreadable(Place::file(name), message));
     }

@@ -98,7 +98,7 @@ pub enum Error {
     #[error("{place}: `{found}` is {problem}; {advice}")]
     Cell {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// The text of the cell, shortened.
         found: String,
         /// Such as "not a number".
@@ -107,7 +107,9 @@ pub enum Error {
         advice: String,
     },
     /// The bytes are not text in the encoding that is assumed or asked for.
-    #[error("{place}: the bytes at offset {offset} are not {encoding}; name the encoding (such as `--encoding latin1`)")]
+    #[error(
+        "{place}: the bytes at offset {offset} are not {encoding}; name the encoding (such as `--encoding latin1`)"
+    )]
     Encoding {
         /// Where.
         place: Place,
@@ -158,7 +160,8 @@ impl Error {
     /// Where in which file, if the error knows.
     pub fn place(&self) -> Option<&Place> {
         match self {
-            Error::Unreadable { place, .. } | Error::Cell { place, .. } | Error::Encoding { place, .. } => Some(place),
+            Error::Unreadable { place, .. } | Error::Encoding { place, .. } => Some(place),
+            Error::Cell { place, .. } => Some(place),
             _ => None,
         }
     }
@@ -173,11 +176,14 @@ impl Error {
 
     /// Moves a line that was counted within a piece of a file to its place in the file.
     pub(crate) fn shift_lines(mut self, lines_before: u64) -> Self {
-        if let Error::Unreadable { place, .. } | Error::Cell { place, .. } | Error::Encoding { place, .. } = &mut self {
-            match &mut place.position {
-                Some(Position::Line(line) | Position::Row(line)) => *line += lines_before,
-                None => {}
-            }
+        let place = match &mut self {
+            Error::Unreadable { place, .. } | Error::Encoding { place, .. } => place,
+            Error::Cell { place, .. } => place,
+            _ => return self,
+        };
+        match &mut place.position {
+            Some(Position::Line(line) | Position::Row(line)) => *line += lines_before,
+            None => {}
         }
         self
     }

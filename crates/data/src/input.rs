@@ -131,7 +131,9 @@ fn resolve(name: &str, inputs: &mut Vec<Input>) -> Result<()> {
     if path.is_dir() {
         let files = files_of(path)?;
         if files.is_empty() {
-            return Err(Error::Usage(format!("{name}: the folder has no data files (.csv, .jsonl, .parquet, .arrow …)")));
+            return Err(Error::Usage(format!(
+                "{name}: the folder has no data files (.csv, .jsonl, .parquet, .arrow …)"
+            )));
         }
         for file in files {
             let name = file.display().to_string();

@@ -25,6 +25,8 @@ mod csv;
 mod decode;
 mod error;
 mod fingerprint;
+#[cfg(test)]
+mod fixture;
 mod format;
 mod infer;
 mod input;

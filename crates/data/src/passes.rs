@@ -187,7 +187,8 @@ impl<'a, P: Parser> Reading<'a, P> {
         context: Context<'a>,
     ) -> Self {
         let wanted = Arc::new(Wanted::new(options));
-        let columns = names.unwrap_or_default().iter().map(|n| Assembler::new(n.clone(), wanted.mode(n), 0, 0)).collect();
+        let columns =
+            names.unwrap_or_default().iter().map(|n| Assembler::new(n.clone(), wanted.mode(n), 0, 0)).collect();
         let positions = names.is_none().then(HashMap::new);
         Reading {
             parser,
@@ -426,7 +427,8 @@ impl<'a, P: Parser> Reading<'a, P> {
         }
         let options = self.options;
         let role = |name: &str| options.roles.get(name).copied().unwrap_or(Role::Feature);
-        let fields = finished.iter().map(|c| Field { name: c.name.clone(), kind: c.kind, role: role(&c.name) }).collect();
+        let fields =
+            finished.iter().map(|c| Field { name: c.name.clone(), kind: c.kind, role: role(&c.name) }).collect();
         let file = || self.parser.inputs()[0].name().to_owned();
         let schema = Schema::new(fields).map_err(|source| Error::Table { file: file(), source })?;
         let columns: Vec<Column> = finished.into_iter().map(|c| c.column).collect();
@@ -469,13 +471,17 @@ impl<'a, P: Parser> Reading<'a, P> {
 
     fn say(&self, column: &mut Finished, spots: &HashMap<usize, Place>, warnings: &mut Vec<Warning>) -> Result<()> {
         let name = &column.name;
-        let place = |row: &usize| spots.get(row).cloned().unwrap_or_else(|| Place::file(self.parser.inputs()[0].name()));
+        let place =
+            |row: &usize| spots.get(row).cloned().unwrap_or_else(|| Place::file(self.parser.inputs()[0].name()));
         if let Some((row, text)) = &column.refused {
             return Err(Error::Cell {
-                place: place(row).in_column(name),
+                place: Box::new(place(row).in_column(name)),
                 found: shown(text),
                 problem: refusal(column.kind, text).to_owned(),
-                advice: format!("the column is to be read as {}: mend the cell, name it with --na, or choose another type", column.kind),
+                advice: format!(
+                    "the column is to be read as {}: mend the cell, name it with --na, or choose another type",
+                    column.kind
+                ),
             });
         }
         let notes = std::mem::take(&mut column.notes);
@@ -483,10 +489,12 @@ impl<'a, P: Parser> Reading<'a, P> {
             let (code, message) = match note {
                 Note::Overflow { row, text } => {
                     return Err(Error::Cell {
-                        place: place(row).in_column(name),
+                        place: Box::new(place(row).in_column(name)),
                         found: shown(text),
                         problem: "beyond the range of numbers (about ±1.8e308)".to_owned(),
-                        advice: format!("mend the cell, name it with --na, or read the column as text with --type '{name}=categorical'"),
+                        advice: format!(
+                            "mend the cell, name it with --na, or read the column as text with --type '{name}=categorical'"
+                        ),
                     });
                 }
                 Note::AllMissing => (Code::AllMissing, format!("column `{name}` has no value at all")),
@@ -544,7 +552,9 @@ pub(crate) fn refusal(kind: Kind, text: &str) -> &'static str {
     match kind {
         Kind::Integer if crate::number::parse(text.as_bytes()).is_some() => "not a whole number (or beyond 64 bits)",
         Kind::Integer => "not a whole number",
-        Kind::Float if crate::number::parse(text.as_bytes()).is_some() => "beyond the range of numbers (about ±1.8e308)",
+        Kind::Float if crate::number::parse(text.as_bytes()).is_some() => {
+            "beyond the range of numbers (about ±1.8e308)"
+        }
         Kind::Float => "not a number",
         Kind::Boolean => "neither true nor false",
         Kind::Timestamp => "not an ISO 8601 date or time (such as 2024-01-31 or 2024-01-31T10:11:12Z)",

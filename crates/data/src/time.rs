@@ -43,7 +43,10 @@ impl Zone {
             Zone::Utc => return Some(local),
             Zone::Named(zone) => zone,
         };
-        let (days, of_day) = (local.div_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND), local.rem_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND));
+        let (days, of_day) = (
+            local.div_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND),
+            local.rem_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND),
+        );
         let (year, month, day) = civil_from_days(days);
         let (seconds, micros) = (of_day / MICROS_PER_SECOND, of_day % MICROS_PER_SECOND);
         let (year, month, day) = (i16::try_from(year).ok()?, month as i8, day as i8);
@@ -250,9 +253,23 @@ mod tests {
     #[test]
     fn what_is_no_date_is_refused() {
         for text in [
-            "2023-02-29", "2024-13-01", "2024-00-10", "2024-01-32", "2024-1-5", "05/01/2024", "2024-01-05T", "2024-01-05 24:00",
-            "2024-01-05 10:60", "2024-01-05 10:11:", "2024-01-05 10:11:12.", "2024-01-05 10:11x", "2024-01-05X10:11",
-            "2024-01-05 10", "20240105", "2024-01-05+02:00", "é024-01-05",
+            "2023-02-29",
+            "2024-13-01",
+            "2024-00-10",
+            "2024-01-32",
+            "2024-1-5",
+            "05/01/2024",
+            "2024-01-05T",
+            "2024-01-05 24:00",
+            "2024-01-05 10:60",
+            "2024-01-05 10:11:",
+            "2024-01-05 10:11:12.",
+            "2024-01-05 10:11x",
+            "2024-01-05X10:11",
+            "2024-01-05 10",
+            "20240105",
+            "2024-01-05+02:00",
+            "é024-01-05",
         ] {
             assert_eq!(utc(text), None, "{text}");
         }

@@ -97,7 +97,8 @@ pub fn write_table(table: &Table, path: &str, format: Option<Format>) -> Result<
 fn check(columns: &[WriteColumn], values: &[&Column]) -> Result<usize> {
     let rows = values.first().map_or(0, |c| c.len());
     if columns.len() != values.len() {
-        let core = tabwright_core::Error::Length { name: "(columns)".into(), found: values.len(), expected: columns.len() };
+        let core =
+            tabwright_core::Error::Length { name: "(columns)".into(), found: values.len(), expected: columns.len() };
         return Err(Error::Core(core));
     }
     for (column, values) in columns.iter().zip(values) {

@@ -4,7 +4,7 @@
 //! A numeric feature with up to `max_bin` distinct values has a bin for each; another has bins of about equally many
 //! rows, edges between neighbouring distinct values. Both are exact up to [`QUANTILE_ROWS`] rows; beyond, edges come
 //! from a keyed sample of that many. A category (or a one-hot group, which is a category to a tree) has a bin for each
-//! of its [`CATEGORY_BINS`] most frequent levels at most, and one for all others together. Missing values, unseen
+//! level; beyond [`CATEGORY_BINS`] of them, the rarest share one. Missing values, unseen
 //! categories and rows without a 1 in a one-hot group share a bin of their own, the last.
 //!
 //! Bins are a byte, so a feature has at most 255 of them and the one for missing values.
@@ -64,6 +64,8 @@ impl FeatureBins {
 pub struct Binner {
     /// Bins of a numeric feature, at most; 256 means 255.
     pub max_bin: usize,
+    /// Rows from which on a level has a bin of its own; the others share the last.
+    pub min_level_rows: usize,
     /// Seed of the sample of rows.
     pub seed: u64,
 }
@@ -103,18 +105,18 @@ impl Binner {
                 let (codes, has_missing) = bins.sort_rows(values);
                 (FeatureBins { bins: Bins::Number(bins), has_missing }, codes)
             }
-            FeatureColumn::Code { codes, n_codes } => of_category(codes, CODE_FIRST, *n_codes),
-            FeatureColumn::OneHot { codes, width } => of_category(codes, 0, *width),
+            FeatureColumn::Code { codes, n_codes } => self.bin_category(codes, CODE_FIRST, *n_codes),
+            FeatureColumn::OneHot { codes, width } => self.bin_category(codes, 0, *width),
         }
     }
-}
 
-fn of_category(codes: &[u32], first: u32, n_codes: u32) -> (FeatureBins, Vec<u8>) {
-    let bins = CategoryBins::find(codes, first, n_codes);
-    let missing = bins.len() as u8;
-    let binned: Vec<u8> = codes.iter().map(|&c| bins.bin_of(c).unwrap_or(missing)).collect();
-    let has_missing = codes.iter().any(|&c| bins.bin_of(c).is_none());
-    (FeatureBins { bins: Bins::Category(bins), has_missing }, binned)
+    fn bin_category(&self, codes: &[u32], first: u32, n_codes: u32) -> (FeatureBins, Vec<u8>) {
+        let bins = CategoryBins::find(codes, first..n_codes, self.min_level_rows);
+        let missing = bins.len() as u8;
+        let binned: Vec<u8> = codes.iter().map(|&c| bins.bin_of(c).unwrap_or(missing)).collect();
+        let has_missing = codes.iter().any(|&c| bins.bin_of(c).is_none());
+        (FeatureBins { bins: Bins::Category(bins), has_missing }, binned)
+    }
 }
 
 /// Rows as bins: a byte per row and feature, column by column.

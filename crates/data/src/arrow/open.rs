@@ -142,6 +142,8 @@ pub(crate) fn check_type(input: &Input, name: &str, data_type: &DataType) -> Res
         return Ok(());
     }
     let sort = if data_type.is_nested() { "nested type" } else { "type" };
-    let message = format!("the {sort} {data_type} is not supported; flatten or convert the column, or leave it out with --drop '{name}'");
+    let message = format!(
+        "the {sort} {data_type} is not supported; flatten or convert the column, or leave it out with --drop '{name}'"
+    );
     Err(Error::unreadable(Place::file(input.name()).in_column(name), message))
 }

@@ -63,7 +63,10 @@ impl<'a> ArrowParser<'a> {
             let mut file = File { columns: Vec::new(), positions: Vec::new() };
             for (column, field) in schema.fields().iter().enumerate() {
                 let Some(position) = names.iter().position(|n| n == field.name()) else {
-                    let message = format!("the column is not in {}; files that are read together must have the same columns", inputs[0].name());
+                    let message = format!(
+                        "the column is not in {}; files that are read together must have the same columns",
+                        inputs[0].name()
+                    );
                     return Err(Error::unreadable(Place::file(input.name()).in_column(shown(field.name())), message));
                 };
                 if wanted.mode(field.name()) != Mode::Skip {

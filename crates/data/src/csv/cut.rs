@@ -139,7 +139,7 @@ impl Cutter {
                 }
                 scan.advance(&self.buffer, self.dialect);
                 let unclosed = scan.unclosed(&self.buffer, self.dialect);
-                return Ok(Some(self.piece(|bytes| std::mem::take(bytes), unclosed)));
+                return Ok(Some(self.piece(std::mem::take, unclosed)));
             }
             scan.advance(&self.buffer, self.dialect);
             if scan.record_end > 0 {

@@ -58,7 +58,8 @@ impl<'a> CsvParser<'a> {
         let capacity = memchr::memchr_iter(file.dialect.newline, text.as_bytes()).count() + 1;
         let builders = self.positions[piece.file].iter().map(|&p| Builder::new(modes[p], capacity)).collect();
         let skip_first = piece.is_first && file.header;
-        let mut rows = Rows { builders, rules: self.rules, width, skip_first, extra: false, trouble: None, short: None };
+        let mut rows =
+            Rows { builders, rules: self.rules, width, skip_first, extra: false, trouble: None, short: None };
         walk(text, file.dialect, &mut rows);
         rows
     }

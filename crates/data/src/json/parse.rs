@@ -44,7 +44,8 @@ pub(crate) fn object(
     match reader.peek() {
         Some(b'{') => reader.at += 1,
         Some(b'[') => {
-            let message = "a JSON array; JSON Lines has one object, such as {\"age\": 39, \"sex\": \"male\"}, on each line";
+            let message =
+                "a JSON array; JSON Lines has one object, such as {\"age\": 39, \"sex\": \"male\"}, on each line";
             return Err(reader.problem(message));
         }
         _ => return Err(reader.problem("not a JSON object; each line must be one, such as {\"age\": 39}")),
@@ -121,7 +122,9 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(b'"') => Ok(Value::String(self.string(scratch)?)),
             Some(b'-' | b'0'..=b'9') => Ok(Value::Number(self.number()?)),
-            Some(b'{' | b'[') => Err(self.problem("nested values are not supported; flatten them to columns of their own")),
+            Some(b'{' | b'[') => {
+                Err(self.problem("nested values are not supported; flatten them to columns of their own"))
+            }
             Some(b't') => self.word("true", Value::Boolean(true)),
             Some(b'f') => self.word("false", Value::Boolean(false)),
             Some(b'n') => self.word("null", Value::Null),
@@ -270,7 +273,8 @@ mod tests {
 
     #[test]
     fn flat_objects_are_read() {
-        let read = read(r#" {"a": 1.50, "b\n":"x \u00e9 \ud83d\ude00 \"q\"", "c":null,"d" : true, "e":-0e+1} "#).unwrap();
+        let read =
+            read(r#" {"a": 1.50, "b\n":"x \u00e9 \ud83d\ude00 \"q\"", "c":null,"d" : true, "e":-0e+1} "#).unwrap();
         let expected = [
             ("a", "Number(\"1.50\")"),
             ("b\n", "String(\"x é 😀 \\\"q\\\"\")"),
@@ -285,8 +289,24 @@ mod tests {
     #[test]
     fn what_is_no_flat_object_is_refused() {
         for line in [
-            "", "1", "[1]", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}",
-            "{\"a\":NaN}", "{\"a\":\"x}", "{\"a\":\"\\x\"}", "{\"a\":\"\\ud800\"}", "{\"a\":1} {}", "{'a':1}", "{\"a\":tru}",
+            "",
+            "1",
+            "[1]",
+            "{",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{\"a\":01}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":+1}",
+            "{\"a\":NaN}",
+            "{\"a\":\"x}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":1} {}",
+            "{'a':1}",
+            "{\"a\":tru}",
             "{\"a\":\"\t\"}",
         ] {
             assert!(read(line).is_err(), "{line}");

@@ -128,10 +128,7 @@ impl Batched for ArrowBatches {
             }
         }
         bad.sort_by_key(|b| b.row);
-        let place = |row: usize| RowPlace {
-            file: raw.file,
-            position: Position::Row(raw.rows_before + row as u64 + 1),
-        };
+        let place = |row: usize| RowPlace { file: raw.file, position: Position::Row(raw.rows_before + row as u64 + 1) };
         let block = tabwright_core::Block::new(expected.into_iter().flatten().collect(), n_rows)?;
         let keep = keep.into_iter().flatten().collect();
         let places = (0..n_rows).map(place).collect();

@@ -13,7 +13,7 @@ use crate::read::rules;
 use crate::{Error, Input, ReadOptions, Result};
 
 use super::slot::{Slot, Slots};
-use super::{Batched, BadRow, Opened, Raw, RowPlace, StreamBlock, StreamRequest, Waves, check_columns, extra_columns};
+use super::{BadRow, Batched, Opened, Raw, RowPlace, StreamBlock, StreamRequest, Waves, check_columns, extra_columns};
 
 /// Lines of the first file that are looked at for their keys before all of them are.
 const SAMPLE: usize = 1000;

@@ -30,7 +30,10 @@ enum Packer {
 
 enum Target {
     /// Moved to its place at the end.
-    File { file: BufWriter<NamedTempFile>, path: PathBuf },
+    File {
+        file: BufWriter<NamedTempFile>,
+        path: PathBuf,
+    },
     /// A device or a pipe that is there already.
     Device(BufWriter<File>),
     Stdout(BufWriter<io::Stdout>),

@@ -23,6 +23,8 @@ const PARTIAL_NUMBERS: usize = 1 << 24;
 const TILE_NUMBERS: usize = 1 << 14;
 /// A spread below this many units of rounding of the mean is that of a constant.
 const CONSTANT_ROUNDING: f64 = 8.0;
+/// A smaller spread is that of a constant, too: the square of its inverse, by which penalties grow, must be a number.
+const LEAST_DEVIATION: f64 = 1e-100;
 
 /// A column of numbers.
 #[derive(Debug)]
@@ -317,7 +319,7 @@ fn standardise<'a>(
     if !deviation.is_finite() {
         return Err(Error::TooLarge { feature });
     }
-    let constant = deviation <= CONSTANT_ROUNDING * f64::EPSILON * mean.abs() || !(1.0 / deviation).is_finite();
+    let constant = deviation <= CONSTANT_ROUNDING * f64::EPSILON * mean.abs() || deviation < LEAST_DEVIATION;
     Ok(Number { values, mean, inverse: if constant { 0.0 } else { 1.0 / deviation } })
 }
 

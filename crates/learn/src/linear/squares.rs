@@ -210,7 +210,7 @@ impl Problem<'_> {
                 if square + self.penalty[i] > 0.0 { 1.0 / (square + self.penalty[i]) } else { 0.0 }
             }
             (_, false) if norm[i] == 0.0 => 0.0,
-            (_, false) => 1.0 / (norm[i] * norm[i]).clamp(MILD_SCALE.recip().powi(2), MILD_SCALE * MILD_SCALE),
+            (_, false) => 1.0 / (norm[i] * norm[i]).clamp(1.0 / (MILD_SCALE * MILD_SCALE), MILD_SCALE * MILD_SCALE),
         };
         (0..norm.len()).map(entry).collect()
     }

@@ -383,6 +383,9 @@ fn next_to_nothing_can_be_fitted() {
             assert_eq!(fitted.model.intercepts(), [2.0]);
         }
     }
+    let tiny = Features::new(3, vec![number([1e-200, 2e-200, 5e-200]), number([1.0, 2.0, 3.0])]);
+    let fitted = fit("ridge", &tiny, &Targets::new(vec![1.0, 2.0, 3.0])).unwrap();
+    assert!(fitted.model.coefficients()[0] == 0.0 && fitted.model.coefficients()[1] > 0.6);
     let none = Features::new(4, vec![]);
     let targets = Targets::new(vec![0.0, 1.0, 1.0, 1.0]);
     let fitted = logistic_regression(&none, &targets, 2, &Default::default(), &Cancel::new()).unwrap();

@@ -102,3 +102,12 @@ fn normal_and_poisson_draws_have_their_moments() {
     assert!((mean(&|d| d.poisson(2, 1.5) as f64) - 1.5).abs() < 0.03);
     assert!((mean(&|d| d.pick(3, &[(0.0, 3.0), (1.0, 1.0)])) - 0.25).abs() < 0.01);
 }
+
+#[test]
+fn the_bundled_sample_is_what_the_generator_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("churn.csv");
+    write(Example::Churn, 4_000, 42, &path.display().to_string()).unwrap();
+    let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/churn.csv");
+    assert!(std::fs::read(path).unwrap() == std::fs::read(bundled).unwrap(), "regenerate examples/churn.csv");
+}

@@ -1,5 +1,8 @@
 //! Bins of categories: one level each, the rarest together.
 
+use std::cmp::Reverse;
+use std::ops::Range;
+
 use crate::binning::CATEGORY_BINS;
 
 /// The levels of a category by bin, in the order of their codes; where there are too many, the last bin has all but
@@ -16,9 +19,10 @@ pub struct CategoryBins {
 const NO_BIN: u8 = u8::MAX;
 
 impl CategoryBins {
-    /// Finds the bins of levels; codes below `first_code` or from `n_codes` on are missing.
-    pub(super) fn find(codes: &[u32], first_code: u32, n_codes: u32) -> Self {
-        let mut counts = vec![0u64; n_codes.saturating_sub(first_code) as usize];
+    /// Finds the bins of levels; codes outside of `levels` are missing. Levels of fewer than `min_rows` rows share a bin.
+    pub(super) fn find(codes: &[u32], levels: Range<u32>, min_rows: usize) -> Self {
+        let first_code = levels.start;
+        let mut counts = vec![0usize; levels.len()];
         for &code in codes {
             if let Some(count) = code.checked_sub(first_code).and_then(|c| counts.get_mut(c as usize)) {
                 *count += 1;
@@ -27,12 +31,14 @@ impl CategoryBins {
         let mut present: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] > 0).collect();
         let mut bin_of = vec![NO_BIN; counts.len()];
         let mut n_bins = present.len();
-        if present.len() > CATEGORY_BINS {
-            present.sort_by_key(|&c| (std::cmp::Reverse(counts[c]), c));
-            let rare = present.split_off(CATEGORY_BINS - 1);
-            rare.iter().for_each(|&c| bin_of[c] = (CATEGORY_BINS - 1) as u8);
+        let n_common = present.iter().filter(|&&c| counts[c] >= min_rows).count();
+        if n_common.min(CATEGORY_BINS) < present.len() {
+            let n_kept = n_common.min(CATEGORY_BINS - 1);
+            present.sort_by_key(|&c| (Reverse(counts[c]), c));
+            let rare = present.split_off(n_kept);
+            rare.iter().for_each(|&c| bin_of[c] = n_kept as u8);
             present.sort_unstable();
-            n_bins = CATEGORY_BINS;
+            n_bins = n_kept + 1;
         }
         present.iter().enumerate().for_each(|(bin, &c)| bin_of[c] = bin as u8);
         CategoryBins { first_code, bin_of, n_bins }

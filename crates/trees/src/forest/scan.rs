@@ -2,7 +2,10 @@
 //!
 //! Bins without rows cost nothing: those that are met are noted in a bitmap, and only they are walked and cleared.
 
+use std::cmp::Reverse;
+
 use crate::binning::{Bins, FeatureBins};
+use crate::forest::MIN_LEVEL_ROWS;
 use crate::forest::response::Kind;
 
 /// A row of a tree.
@@ -153,17 +156,30 @@ impl Scan {
         }
     }
 
-    /// Sorts levels by the mean of their targets; with several classes, by the share of the node's heaviest class.
+    /// Sorts levels by the mean of their targets; with several classes, by the share of the node's heaviest class. Levels
+    /// of fewer than [`MIN_LEVEL_ROWS`] rows share one place, in the order of their bins.
     fn sort_levels(&mut self) {
-        let share = |bin: u8| match self.kind {
-            Kind::Classes(n_classes) => {
-                let heaviest = (0..n_classes).max_by_key(|&k| (self.total[k], std::cmp::Reverse(k))).unwrap_or(0);
-                self.classes[bin as usize * n_classes + heaviest] as f64 / self.cells[bin as usize].weight as f64
-            }
-            _ => self.cells[bin as usize].mean(),
+        let heaviest = (0..self.total.len()).max_by_key(|&k| (self.total[k], Reverse(k))).unwrap_or(0);
+        // What is averaged over a bin, and its weight.
+        let sums = |bin: u8| {
+            let cell = self.cells[bin as usize];
+            let sum = match self.kind {
+                Kind::Classes(n_classes) => self.classes[bin as usize * n_classes + heaviest],
+                _ => cell.sum,
+            };
+            (sum, cell.weight, (cell.count as usize) < MIN_LEVEL_ROWS)
+        };
+        let (mut rare_sum, mut rare_weight) = (0, 0);
+        for (sum, weight, _) in self.order.iter().map(|&bin| sums(bin)).filter(|s| s.2) {
+            rare_sum += sum;
+            rare_weight += weight;
+        }
+        let mean = |bin: u8| match sums(bin) {
+            (_, _, true) => rare_sum as f64 / rare_weight as f64,
+            (sum, weight, false) => sum as f64 / weight as f64,
         };
         self.keys.clear();
-        self.keys.extend(self.order.iter().map(|&bin| (share(bin), bin)));
+        self.keys.extend(self.order.iter().map(|&bin| (mean(bin), bin)));
         self.keys.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         self.order.clear();
         self.order.extend(self.keys.iter().map(|k| k.1));
