@@ -55,7 +55,10 @@ fn train() -> Command {
              tabwright train 'sales/*.parquet' --target price --candidates gbdt_leafwise,ridge --time sold_on\n  \
              tabwright train rows.csv --target y --holdout none --folds 0 --candidates gbdt_depthwise",
         )
-        .arg(data("Files, globs, a folder of Parquet, or - for standard input; absent: data.source of tabwright.toml").required(false));
+        .arg(
+            data("Files, globs, a folder of Parquet, or - for standard input; absent: data.source of tabwright.toml")
+                .required(false),
+        );
     with_configuration(with_keys(command, &all)).arg(json())
 }
 
@@ -99,9 +102,7 @@ fn evaluate() -> Command {
             .about("Judge a model on rows with known answers: every metric, the confusion matrix, figures per class")
             .arg(model())
             .arg(data("Files, globs, a folder of Parquet, or - for standard input"))
-            .arg(
-                Arg::new("weight").long("weight").value_name("COL").help("Column with the weight of each row"),
-            )
+            .arg(Arg::new("weight").long("weight").value_name("COL").help("Column with the weight of each row"))
             .arg(threads())
             .arg(json().help("Print one JSON document, with the curves")),
     )
@@ -112,9 +113,7 @@ fn check() -> Command {
         Command::new("check")
             .about("Hold data against a model's contract: columns, kinds, levels, ranges. Exit code 4 on a breach")
             .arg(data("Files, globs, a folder of Parquet, or - for standard input"))
-            .arg(
-                Arg::new("against").long("against").value_name("MODEL").required(true).help("The model file"),
-            )
+            .arg(Arg::new("against").long("against").value_name("MODEL").required(true).help("The model file"))
             .arg(share("max-unseen", "0.05", "Largest share of rows with a level that the model has not seen"))
             .arg(share("max-out-of-range", "0.05", "Largest share of rows outside of the range of the training rows"))
             .arg(share("max-more-missing", "0.10", "Largest rise of the share of missing values"))
@@ -175,15 +174,13 @@ fn example() -> Command {
 }
 
 fn docs() -> Command {
-    Command::new("docs")
-        .about("Print reference pages of the guide")
-        .arg(
-            Arg::new("page")
-                .value_name("PAGE")
-                .required(true)
-                .value_parser(["configuration", "candidates", "commands"])
-                .help("configuration: every key; candidates: every type with its hyperparameters; commands: every flag"),
-        )
+    Command::new("docs").about("Print reference pages of the guide").arg(
+        Arg::new("page")
+            .value_name("PAGE")
+            .required(true)
+            .value_parser(["configuration", "candidates", "commands"])
+            .help("configuration: every key; candidates: every type with its hyperparameters; commands: every flag"),
+    )
 }
 
 fn model() -> Arg {
@@ -195,7 +192,10 @@ fn data(help: &'static str) -> Arg {
 }
 
 fn json() -> Arg {
-    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print one JSON document on standard output and nothing else")
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("Print one JSON document on standard output and nothing else")
 }
 
 fn threads() -> Arg {
@@ -233,7 +233,8 @@ fn with_keys(command: Command, keys: &[&'static Key]) -> Command {
     keys.iter().fold(command, |command, key| {
         let Some(flag) = key.flag else { return command };
         let short = if flag == "output" { Some('o') } else { None };
-        let mut arg = Arg::new(key.name).long(flag).value_name(key.value).allow_hyphen_values(flag == "na").help(help(key));
+        let mut arg =
+            Arg::new(key.name).long(flag).value_name(key.value).allow_hyphen_values(flag == "na").help(help(key));
         if let Some(short) = short {
             arg = arg.short(short);
         }

@@ -61,7 +61,8 @@ pub(crate) fn resolve(given: &Given) -> Result<Config, Failure> {
     }
     // A deserialiser's own words name the type and what was found, not always the key; the keys of the table were
     // checked above, so what is left are hyperparameters and columns.
-    Config::deserialize(Value::Table(table)).map_err(|e| Failure::usage(format!("the configuration: {}", e.message().trim())))
+    Config::deserialize(Value::Table(table))
+        .map_err(|e| Failure::usage(format!("the configuration: {}", e.message().trim())))
 }
 
 /// The file that is named, else the nearest `tabwright.toml` from here upwards.
@@ -77,8 +78,8 @@ fn find_file(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
 }
 
 fn read_file(path: &Path) -> Result<Table, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Failure::usage(format!("{} cannot be read: {e}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("{} cannot be read: {e}", path.display())))?;
     // The parser's message holds line, column and the line itself.
     text.parse::<Table>().map_err(|e| Failure::usage(format!("{}: {}", path.display(), e.to_string().trim_end())))
 }

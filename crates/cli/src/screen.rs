@@ -63,7 +63,7 @@ pub(crate) fn number(x: f64) -> String {
     let size = x.abs();
     match size {
         _ if !x.is_finite() => "–".into(),
-        _ if size == 0.0 => "0".into(),
+        0.0 => "0".into(),
         _ if size >= 1e7 || size < 1e-4 => format!("{x:.3e}"),
         _ if size >= 1000.0 => format!("{x:.0}"),
         _ if size >= 100.0 => format!("{x:.1}"),
@@ -78,7 +78,7 @@ pub(crate) fn count(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -100,7 +100,7 @@ pub(crate) fn seconds(s: f64) -> String {
 /// A share as a percentage.
 pub(crate) fn percent(share: f64) -> String {
     match share * 100.0 {
-        p if p == 0.0 => "0 %".into(),
+        0.0 => "0 %".into(),
         p if p < 0.1 => format!("{p:.2} %"),
         p if p < 10.0 => format!("{p:.1} %"),
         p => format!("{p:.0} %"),
@@ -224,8 +224,14 @@ mod tests {
 
     #[test]
     fn numbers_show_the_digits_that_matter() {
-        assert_eq!([0.84512, 1.10843, 48_222.4, 565.33, 0.0, 1e-7].map(number), ["0.8451", "1.108", "48222", "565.3", "0", "1.000e-7"]);
+        assert_eq!(
+            [0.84512, 1.10843, 48_222.4, 565.33, 0.0, 1e-7].map(number),
+            ["0.8451", "1.108", "48222", "565.3", "0", "1.000e-7"]
+        );
         assert_eq!([7.0, 1234.0, 1_234_567.0].map(|x| count(x as usize)), ["7", "1,234", "1,234,567"]);
-        assert_eq!([0.00002, 0.0123, 0.5, 2.345, 125.0].map(seconds), ["20 µs", "12.3 ms", "500 ms", "2.35 s", "2 min 5 s"]);
+        assert_eq!(
+            [0.00002, 0.0123, 0.5, 2.345, 125.0].map(seconds),
+            ["20 µs", "12.3 ms", "500 ms", "2.35 s", "2 min 5 s"]
+        );
     }
 }

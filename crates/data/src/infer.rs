@@ -199,8 +199,15 @@ pub(crate) fn kind_of_strings(levels: &Levels, counts: &[u64], cells: u64) -> Ki
     if 2 * levels.len() as u64 <= cells {
         return Kind::Categorical;
     }
-    let words: u64 = levels.iter().zip(counts).map(|(l, count)| l.split_whitespace().count() as u64 * count).sum();
-    if words >= TEXT_WORDS * cells { Kind::Text } else { Kind::Categorical }
+    let enough = TEXT_WORDS * cells;
+    let mut words = 0;
+    for (level, count) in levels.iter().zip(counts) {
+        words += level.split_whitespace().count() as u64 * count;
+        if words >= enough {
+            return Kind::Text;
+        }
+    }
+    Kind::Categorical
 }
 
 #[cfg(test)]

@@ -138,7 +138,10 @@ impl Builder {
     }
 
     /// Ends the column.
-    pub(crate) fn finish(self) -> Part {
+    pub(crate) fn finish(mut self) -> Part {
+        if let Values::Text(text) = &mut self.part.values {
+            text.seal();
+        }
         self.part
     }
 

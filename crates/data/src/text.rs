@@ -1,23 +1,64 @@
 //! Columns of strings while they are read: a dictionary for each piece, merged in the order of the pieces.
 
 use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use tabwright_core::block::MISSING_CODE;
-use tabwright_core::{Category, LevelsBuilder};
+use tabwright_core::{Category, Levels};
 
 /// Cells after which a piece's dictionary is judged.
 const TRIAL: usize = 1024;
+
+/// Levels that are stored together, so that they can be handed over without being held twice.
+const CHUNK: usize = 1 << 14;
+
+/// One hasher for all: the hashes of a piece serve the whole column. Nothing that is kept depends on them.
+static HASHER: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+
+fn hash(cell: &str) -> u32 {
+    (HASHER.hash_one(cell.as_bytes()) >> 32) as u32
+}
+
+/// Spreads a hash over the bits that the table looks at.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Codes with the hashes of their strings: a growing table need not look at the strings again.
+type Table = HashTable<(u32, u32)>;
+
+/// Strings, one after the other.
+#[derive(Debug, Clone, Default)]
+struct Strings {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Strings {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn get(&self, index: usize) -> &str {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.text[start..self.ends[index]]
+    }
+
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+}
 
 /// The strings of one piece of a column.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TextPart {
     codes: Vec<u32>,
-    text: String,
-    ends: Vec<usize>,
-    table: HashTable<u32>,
-    hasher: DefaultHashBuilder,
+    strings: Strings,
+    hashes: Vec<u32>,
+    table: Table,
     /// Most cells are distinct: looking them up here as well as in the whole column would be work for nothing.
     distinct: bool,
 }
@@ -37,59 +78,47 @@ impl TextPart {
     /// Appends a cell.
     #[inline]
     pub(crate) fn push(&mut self, cell: &str) {
-        if self.distinct {
-            let code = self.store(cell);
-            self.codes.push(code);
-            return;
-        }
-        let hash = self.hasher.hash_one(cell.as_bytes());
-        let (text, ends) = (&self.text, &self.ends);
-        let code = match self.table.find(hash, |&c| level(text, ends, c) == cell.as_bytes()) {
-            Some(&code) => code,
-            None => {
-                let code = self.store(cell);
-                let (text, ends, hasher) = (&self.text, &self.ends, &self.hasher);
-                self.table.insert_unique(hash, code, |&c| hasher.hash_one(level(text, ends, c)));
-                code
+        let hash = hash(cell);
+        if !self.distinct {
+            let is_same = |&(h, code): &(u32, u32)| h == hash && self.strings.get(code as usize) == cell;
+            if let Some(&(_, code)) = self.table.find(spread(hash), is_same) {
+                self.codes.push(code);
+                return;
             }
-        };
+        }
+        let code = self.strings.len() as u32;
+        self.strings.push(cell);
+        self.hashes.push(hash);
         self.codes.push(code);
-        if self.codes.len() == TRIAL && self.ends.len() > TRIAL / 2 {
-            self.distinct = true;
-            self.table = HashTable::new();
+        if !self.distinct {
+            self.table.insert_unique(spread(hash), (hash, code), |&(h, _)| spread(h));
+            if self.codes.len() >= TRIAL && 2 * self.strings.len() > self.codes.len() {
+                self.distinct = true;
+                self.table = Table::new();
+            }
         }
     }
 
-    fn store(&mut self, cell: &str) -> u32 {
-        let code = self.ends.len() as u32;
-        self.text.push_str(cell);
-        self.ends.push(self.text.len());
-        code
+    /// Lets go of what is only needed while the piece grows.
+    pub(crate) fn seal(&mut self) {
+        self.table = Table::new();
     }
-
-    /// The string of a code. Two codes may have one string.
-    fn get(&self, code: u32) -> &str {
-        let start = if code == 0 { 0 } else { self.ends[code as usize - 1] };
-        &self.text[start..self.ends[code as usize]]
-    }
-}
-
-fn level<'a>(text: &'a str, ends: &[usize], code: u32) -> &'a [u8] {
-    let start = if code == 0 { 0 } else { ends[code as usize - 1] };
-    &text.as_bytes()[start..ends[code as usize]]
 }
 
 /// The strings of a whole column so far.
 #[derive(Debug, Default)]
 pub(crate) struct TextColumn {
     codes: Vec<u32>,
-    levels: LevelsBuilder,
+    /// The levels by code, [`CHUNK`] together.
+    chunks: Vec<Strings>,
+    n_levels: usize,
+    table: Table,
 }
 
 impl TextColumn {
     /// So many missing cells.
     pub(crate) fn missing(rows: usize) -> Self {
-        TextColumn { codes: vec![MISSING_CODE; rows], levels: LevelsBuilder::default() }
+        TextColumn { codes: vec![MISSING_CODE; rows], ..TextColumn::default() }
     }
 
     /// How many rows there are.
@@ -99,16 +128,29 @@ impl TextColumn {
 
     /// Appends a piece.
     pub(crate) fn append(&mut self, part: &TextPart) {
-        if part.distinct {
-            let codes = part.codes.iter().map(|&code| match code {
-                MISSING_CODE => MISSING_CODE,
-                code => self.levels.intern(part.get(code)),
-            });
-            self.codes.extend(codes);
-            return;
-        }
-        let map: Vec<u32> = (0..part.ends.len() as u32).map(|code| self.levels.intern(part.get(code))).collect();
+        let map: Vec<u32> =
+            part.hashes.iter().enumerate().map(|(i, &hash)| self.intern(part.strings.get(i), hash)).collect();
         self.codes.extend(part.codes.iter().map(|&code| if code == MISSING_CODE { code } else { map[code as usize] }));
+    }
+
+    fn intern(&mut self, text: &str, hash: u32) -> u32 {
+        let chunks = &self.chunks;
+        let is_same =
+            |&(h, code): &(u32, u32)| h == hash && chunks[code as usize / CHUNK].get(code as usize % CHUNK) == text;
+        if let Some(&(_, code)) = self.table.find(spread(hash), is_same) {
+            return code;
+        }
+        if self.n_levels == self.chunks.len() * CHUNK {
+            self.chunks.push(Strings::default());
+        }
+        let code = self.n_levels as u32;
+        assert!(code < MISSING_CODE, "invariant: a column has fewer than 2^32 - 1 rows, so fewer levels");
+        self.n_levels += 1;
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.push(text);
+        }
+        self.table.insert_unique(spread(hash), (hash, code), |&(h, _)| spread(h));
+        code
     }
 
     /// Makes room for so many rows in all.
@@ -123,9 +165,31 @@ impl TextColumn {
 
     /// Ends the collection. Codes follow the order of first appearance.
     pub(crate) fn finish(self) -> Category {
+        drop(self.table);
         let mut codes = self.codes;
         codes.shrink_to_fit();
-        Category { codes, levels: Arc::new(self.levels.finish()) }
+        // Each chunk is let go when its last level is copied.
+        let levels: Levels = self.chunks.into_iter().flat_map(Level::all).collect();
+        Category { codes, levels: Arc::new(levels) }
+    }
+}
+
+/// A level that keeps its chunk.
+struct Level {
+    chunk: Rc<Strings>,
+    index: usize,
+}
+
+impl Level {
+    fn all(chunk: Strings) -> impl Iterator<Item = Level> {
+        let chunk = Rc::new(chunk);
+        (0..chunk.len()).map(move |index| Level { chunk: Rc::clone(&chunk), index })
+    }
+}
+
+impl AsRef<str> for Level {
+    fn as_ref(&self) -> &str {
+        self.chunk.get(self.index)
     }
 }
 
@@ -138,8 +202,8 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_make_the_same_column_as_the_whole(
-            cells in prop::collection::vec(prop::option::of(0..3000_u32), 0..4000),
-            cut in 1..3000_usize,
+            cells in prop::collection::vec(prop::option::of(0..20_000_u32), 0..40_000),
+            cut in 100..30_000_usize,
         ) {
             let text: Vec<Option<String>> = cells.iter().map(|c| c.map(|n| format!("level {n}"))).collect();
             let expected = Category::from_strings(text.iter().map(Option::as_deref));

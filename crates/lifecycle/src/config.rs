@@ -254,7 +254,9 @@ impl Config {
         };
         let mut seen = std::collections::BTreeSet::new();
         if let Some(twice) = names.iter().find(|n| !seen.insert(**n)) {
-            return Err(Error::Config(format!("the candidate `{twice}` is named twice; give one of them another name")));
+            return Err(Error::Config(format!(
+                "the candidate `{twice}` is named twice; give one of them another name"
+            )));
         }
         names.into_iter().map(|name| self.candidate_config(name)).collect()
     }
@@ -265,7 +267,9 @@ impl Config {
             None => None,
             Some(Value::Text(text)) => Some(text),
             Some(other) => {
-                return Err(Error::Config(format!("candidates.{name}.type = {other} is not the name of a candidate type")));
+                return Err(Error::Config(format!(
+                    "candidates.{name}.type = {other} is not the name of a candidate type"
+                )));
             }
         };
         Ok(CandidateConfig { name: name.to_owned(), candidate_type, params })

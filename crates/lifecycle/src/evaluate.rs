@@ -61,7 +61,8 @@ fn run(model: &Model, options: &EvaluateOptions, context: Context<'_>) -> Result
     context.observer.event(Event::Phase { name: "predicting", steps: None });
     let inputs = crate::train::inputs(&options.sources)?;
     let target_kind = if model.task().is_classification() { Kind::Categorical } else { Kind::Float };
-    let mut expected: Vec<(String, Kind)> = model.pipeline().inputs().iter().map(|i| (i.name.clone(), i.kind)).collect();
+    let mut expected: Vec<(String, Kind)> =
+        model.pipeline().inputs().iter().map(|i| (i.name.clone(), i.kind)).collect();
     expected.push((model.signature().target.clone(), target_kind));
     let weight = options.weight.as_ref().map(|name| {
         expected.push((name.clone(), Kind::Float));
@@ -83,7 +84,9 @@ fn run(model: &Model, options: &EvaluateOptions, context: Context<'_>) -> Result
     }
     if seen.targets.is_empty() {
         let target = &model.signature().target;
-        return Err(Error::Data(format!("the target `{target}` is missing in every row; there is nothing to compare with")));
+        return Err(Error::Data(format!(
+            "the target `{target}` is missing in every row; there is nothing to compare with"
+        )));
     }
     if seen.without_target > 0 {
         let (left_out, n) = (seen.without_target, seen.without_target + seen.targets.len());
@@ -143,7 +146,9 @@ impl Seen {
                 let weight = block.block.column(weight).number(row);
                 if !weight.is_finite() || weight < 0.0 {
                     let place = stream.place(block.places[row]);
-                    return Err(Error::Data(format!("{place}: the weight is {weight}; weights are finite and not negative")));
+                    return Err(Error::Data(format!(
+                        "{place}: the weight is {weight}; weights are finite and not negative"
+                    )));
                 }
                 self.weights.push(weight);
             }

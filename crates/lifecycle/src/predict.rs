@@ -203,7 +203,8 @@ impl Layout {
         for label in task.labels() {
             columns.push(WriteColumn { name: format!("probability_{label}"), kind: Kind::Float });
         }
-        match columns.iter().take(stream.keep().len()).find(|c| columns.iter().filter(|o| o.name == c.name).count() > 1) {
+        match columns.iter().take(stream.keep().len()).find(|c| columns.iter().filter(|o| o.name == c.name).count() > 1)
+        {
             Some(twin) => Err(Error::Config(format!(
                 "the column `{}` cannot be kept: the predictions have a column of this name; rename it first",
                 twin.name

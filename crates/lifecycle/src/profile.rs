@@ -51,11 +51,7 @@ pub fn profile(config: &Config, context: Context<'_>) -> Result<Profile> {
 }
 
 /// Findings; those that need a target are looked for among the rows that have one.
-fn look(
-    table: &tabwright_core::Table,
-    target: Option<usize>,
-    config: &Config,
-) -> Result<(Option<Task>, Vec<Warning>)> {
+fn look(table: &tabwright_core::Table, target: Option<usize>, config: &Config) -> Result<(Option<Task>, Vec<Warning>)> {
     let Some(position) = target else { return Ok((None, finding::findings(View::all(table), None, None))) };
     let rows = target::rows_with_target(table.column(position));
     let own;

@@ -56,10 +56,17 @@ pub struct Surroundings {
 ///
 /// # Errors
 /// From reading, splitting and searching; nothing is written.
-pub fn train(config: &Config, registry: &Registry, surroundings: &Surroundings, context: Context<'_>) -> Result<Trained> {
+pub fn train(
+    config: &Config,
+    registry: &Registry,
+    surroundings: &Surroundings,
+    context: Context<'_>,
+) -> Result<Trained> {
     let started = context.clock.seconds();
     if config.data.target.is_empty() {
-        return Err(Error::Config("no target is named; give --target COLUMN (or data.target in tabwright.toml)".into()));
+        return Err(Error::Config(
+            "no target is named; give --target COLUMN (or data.target in tabwright.toml)".into(),
+        ));
     }
     with_threads(config.train.threads, || {
         let prepared = material::read(config, context)?;
@@ -123,8 +130,7 @@ fn learn(
         seed: config.train.seed,
     };
     let split = &divided.split;
-    let parts =
-        Parts { train: &split.train, validation: &split.validation, test: &split.test, folds: &divided.folds };
+    let parts = Parts { train: &split.train, validation: &split.validation, test: &split.test, folds: &divided.folds };
     let selection = Selection { metric, on: config.selection.on };
     let found = search::search(&material, parts, &candidates, selection, context)?;
     let mut warnings = prepared.warnings.clone();
@@ -162,7 +168,10 @@ fn selection_metric(config: &Config, task: &Task) -> Result<Metric> {
 fn resolve_candidates(config: &Config, task: &Task, registry: &Registry) -> Result<Vec<Candidate>> {
     let mut configs = config.candidate_configs()?;
     if configs.is_empty() {
-        let named = |t: &tabwright_learn::candidate::CandidateType| CandidateConfig { name: t.name.clone(), ..Default::default() };
+        let named = |t: &tabwright_learn::candidate::CandidateType| CandidateConfig {
+            name: t.name.clone(),
+            ..Default::default()
+        };
         configs = registry.for_task(task).into_iter().map(named).collect();
     }
     let nothing_is_compared = config.selection.folds == 0 && config.split.holdout == crate::config::Holdout::None;
@@ -174,7 +183,9 @@ fn resolve_candidates(config: &Config, task: &Task, registry: &Registry) -> Resu
         configs.iter().map(|c| Ok(Candidate::resolve(c, task, registry)?)).collect::<Result<_>>()?;
     let mut names = std::collections::BTreeSet::new();
     match resolved.iter().find(|c| !names.insert(c.name.clone())) {
-        Some(twice) => Err(Error::Config(format!("two candidates are named `{}`; give one of them another name", twice.name))),
+        Some(twice) => {
+            Err(Error::Config(format!("two candidates are named `{}`; give one of them another name", twice.name)))
+        }
         None => Ok(resolved),
     }
 }
@@ -188,11 +199,14 @@ fn look_for_findings(prepared: &mut Prepared, split: &Split) {
     let features = &prepared.inputs.columns;
     let schema = prepared.table.schema();
     let is_feature = |w: &Warning| {
-        w.column.as_ref().is_none_or(|c| schema.position(c).is_some_and(|p| features.contains(&p) || p == prepared.target))
+        w.column
+            .as_ref()
+            .is_none_or(|c| schema.position(c).is_some_and(|p| features.contains(&p) || p == prepared.target))
     };
     found.retain(is_feature);
     let kept = |w: &Warning| {
-        let forced = w.column.as_ref().and_then(|c| schema.position(c)).is_some_and(|p| prepared.inputs.forced.contains(&p));
+        let forced =
+            w.column.as_ref().and_then(|c| schema.position(c)).is_some_and(|p| prepared.inputs.forced.contains(&p));
         w.code == Code::IdentifierLike && forced
     };
     found.retain(|w| !kept(w));

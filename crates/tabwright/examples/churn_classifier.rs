@@ -1,4 +1,5 @@
 //! Who will leave? Trains a classifier on a generated table, saves it, loads it and scores new customers.
+#![allow(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use std::error::Error;
 

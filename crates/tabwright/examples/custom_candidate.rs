@@ -1,5 +1,6 @@
 //! A candidate of one's own, registered by name: it competes on the leaderboard, and its model is stored and loaded like
 //! any other, by programs that have never heard of it.
+#![allow(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use std::error::Error;
 

@@ -1,4 +1,5 @@
 //! What will a house sell for? A regression with a candidate of changed hyperparameters and an observer that listens.
+#![allow(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};

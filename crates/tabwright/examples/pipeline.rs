@@ -1,4 +1,5 @@
 //! A data pipeline by itself: fitted on some rows, applied to others.
+#![allow(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use std::error::Error;
 

@@ -38,6 +38,7 @@ pub use tabwright_core::{
     Source, Table, Targets, Task, View, Warning,
 };
 pub use tabwright_data::{Input, ReadOptions, resolve_inputs};
+pub use tabwright_learn as learn;
 pub use tabwright_learn::candidate::{
     Candidate, CandidateConfig, CandidateType, Learned, Learner, Registry, Sample, Tasks,
 };
@@ -53,5 +54,4 @@ pub use tabwright_lifecycle::train::{Surroundings, Trained, save, train, train_t
 pub use tabwright_model::artifact::Artifact;
 pub use tabwright_model::model::{Link, Model, Predictor, Scorer, Signature};
 pub use tabwright_model::{FeatureColumn, Features, Linear, Pipeline, Scratch, Trees};
-pub use tabwright_learn as learn;
 pub use tabwright_trees as trees;

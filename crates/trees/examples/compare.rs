@@ -24,7 +24,9 @@ fn read(path: &str) -> Table {
     let mut lines = text.lines();
     let task = match lines.next().unwrap().split_once(' ').unwrap_or((text.lines().next().unwrap(), "")) {
         ("binary", _) => Task::Binary { labels: ["0".into(), "1".into()] },
-        ("multiclass", k) => Task::Multiclass { labels: (0..k.parse::<usize>().unwrap()).map(|i| i.to_string()).collect() },
+        ("multiclass", k) => {
+            Task::Multiclass { labels: (0..k.parse::<usize>().unwrap()).map(|i| i.to_string()).collect() }
+        }
         _ => Task::Regression,
     };
     let types: Vec<&str> = lines.next().unwrap().split(',').collect();
@@ -37,7 +39,9 @@ fn read(path: &str) -> Table {
     let values = columns.pop().unwrap();
     let columns = types.iter().zip(columns).map(|(t, values)| match t.strip_prefix('c') {
         None => FeatureColumn::Number(values),
-        Some(n) => FeatureColumn::Code { codes: values.iter().map(|v| *v as u32).collect(), n_codes: n.parse().unwrap() },
+        Some(n) => {
+            FeatureColumn::Code { codes: values.iter().map(|v| *v as u32).collect(), n_codes: n.parse().unwrap() }
+        }
     });
     let columns = columns.collect();
     Table { task, features: Features::new(values.len(), columns), targets: Targets::new(values) }

@@ -88,7 +88,8 @@ impl Binner {
             return None;
         }
         let keyed = Keyed::new(self.seed, Purpose::Quantile);
-        let mut keys: Vec<(u64, u32)> = (0..n_rows as u32).into_par_iter().map(|r| (keyed.bits(u64::from(r)), r)).collect();
+        let mut keys: Vec<(u64, u32)> =
+            (0..n_rows as u32).into_par_iter().map(|r| (keyed.bits(u64::from(r)), r)).collect();
         keys.select_nth_unstable(QUANTILE_ROWS);
         keys.truncate(QUANTILE_ROWS);
         Some(keys.into_iter().map(|(_, r)| r).collect())

@@ -55,14 +55,15 @@ pub fn fit(
 ) -> Result<Trees> {
     params.validate()?;
     let rows = Checked::new(features, targets, task)?;
-    let matrix = Binner { max_bin: params.max_bin, min_level_rows: MIN_LEVEL_ROWS, seed }.bin(&rows.features);
+    let matrix = Binner { max_bin: params.max_bin, min_level_rows: 1, seed }.bin(&rows.features);
     let response = Response::new(&rows, task);
     let forest = Forest { params, matrix: &matrix, response: &response, seed };
     let n_outputs = task.n_outputs();
     let mut trees = Trees::new(types_of(features), n_outputs, Aggregation::Mean, vec![0.0; n_outputs]);
     for start in (0..params.n_estimators).step_by(WAVE) {
         let wave = start..(start + WAVE).min(params.n_estimators);
-        let grow = |grower: &mut TreeGrower<'_>, tree: usize| (!cancel.is_cancelled()).then(|| grower.grow(tree as u64));
+        let grow =
+            |grower: &mut TreeGrower<'_>, tree: usize| (!cancel.is_cancelled()).then(|| grower.grow(tree as u64));
         let grown: Vec<Option<Tree>> = wave.into_par_iter().map_init(|| TreeGrower::new(&forest), grow).collect();
         for tree in grown {
             trees.push(&tree.ok_or(Error::Cancelled)?, 0);

@@ -257,10 +257,8 @@ fn add_rows<C: Cell>(
         add_range(&groups, &cell_of, rows, range(part), &mut cells);
         cells
     });
-    let (_, others) = rayon::join(
-        || add_range(&groups, &cell_of, rows, range(0), cells),
-        || others.collect::<Vec<Vec<C>>>(),
-    );
+    let (_, others) =
+        rayon::join(|| add_range(&groups, &cell_of, rows, range(0), cells), || others.collect::<Vec<Vec<C>>>());
     others.iter().for_each(|other| combine(cells, other, layout, C::add));
 }
 

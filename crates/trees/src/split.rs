@@ -162,7 +162,8 @@ impl Splitter<'_> {
         }
         let bins = &self.matrix.features()[feature];
         let parent = self.score(total, units, self.params.reg_lambda);
-        let mut search = Search { splitter: self, feature, total, units, parent, l2: self.params.reg_lambda, best: None };
+        let mut search =
+            Search { splitter: self, feature, total, units, parent, l2: self.params.reg_lambda, best: None };
         match &bins.bins {
             Bins::Number(_) => search.cut(sums, bins.n_values()),
             Bins::Category(_) if bins.n_values() <= self.params.max_cat_to_onehot => search.one_against_rest(sums),

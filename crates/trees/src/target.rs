@@ -39,9 +39,8 @@ impl<'a> Checked<'a> {
             return Err(Error::Weight { row, found });
         }
         let weights = weights.filter(|w| w.iter().any(|x| *x != 1.0));
-        let kept: Option<Vec<u32>> = weights.filter(|w| w.contains(&0.0)).map(|w| {
-            (0..n_rows as u32).filter(|&r| w[r as usize] > 0.0).collect()
-        });
+        let kept: Option<Vec<u32>> =
+            weights.filter(|w| w.contains(&0.0)).map(|w| (0..n_rows as u32).filter(|&r| w[r as usize] > 0.0).collect());
         let checked = match kept {
             None => Checked {
                 features: Cow::Borrowed(features),

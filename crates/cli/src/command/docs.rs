@@ -33,10 +33,16 @@ fn candidates() -> String {
         for spec in &candidate.params {
             let aliases = match spec.aliases {
                 [] => String::new(),
-                aliases => format!(" (also {})", aliases.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ")),
+                aliases => {
+                    format!(" (also {})", aliases.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", "))
+                }
             };
             let none = if spec.optional { ", or `\"none\"`" } else { "" };
-            let _ = writeln!(text, "| `{}`{aliases} | `{}` | {}{none} | {} |", spec.name, spec.default, spec.allowed, spec.doc);
+            let _ = writeln!(
+                text,
+                "| `{}`{aliases} | `{}` | {}{none} | {} |",
+                spec.name, spec.default, spec.allowed, spec.doc
+            );
         }
         text.push('\n');
     }
@@ -51,7 +57,10 @@ fn tasks(candidate: &CandidateType) -> String {
     };
     match candidate.aliases.as_slice() {
         [] => tasks.to_owned(),
-        aliases => format!("{tasks} Also asked for as {}.", aliases.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ")),
+        aliases => format!(
+            "{tasks} Also asked for as {}.",
+            aliases.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 
@@ -61,7 +70,11 @@ fn commands() -> String {
     for mut command in arguments::command().get_subcommands().cloned().collect::<Vec<_>>() {
         let name = command.get_name().to_owned();
         command = command.bin_name(format!("tabwright {name}")).term_width(100);
-        let _ = writeln!(text, "## `tabwright {name}`\n\n```text\n{}\n```\n", command.render_long_help().to_string().trim_end());
+        let _ = writeln!(
+            text,
+            "## `tabwright {name}`\n\n```text\n{}\n```\n",
+            command.render_long_help().to_string().trim_end()
+        );
     }
     text.trim_end().to_owned() + "\n"
 }

@@ -56,7 +56,11 @@ fn text(done: &Evaluated) -> String {
 fn classes(evaluation: &Evaluation) -> String {
     let mut table = screen::table(&["class", "precision", "recall", "f1", "support"]);
     for class in &evaluation.classes {
-        let support = if class.support.fract() == 0.0 { screen::count(class.support as usize) } else { screen::number(class.support) };
+        let support = if class.support.fract() == 0.0 {
+            screen::count(class.support as usize)
+        } else {
+            screen::number(class.support)
+        };
         let numbers = [class.precision, class.recall, class.f1].map(screen::number);
         screen::row(&mut table, [vec![class.label.clone()], numbers.to_vec(), vec![support]].concat());
     }

@@ -24,7 +24,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     };
     let json = matches.get_flag("json");
     if json && options.output == "-" {
-        return Err(Failure::usage("--json prints a summary on standard output, so predictions need a file: add -o FILE"));
+        return Err(Failure::usage(
+            "--json prints a summary on standard output, so predictions need a file: add -o FILE",
+        ));
     }
     stop_on_signal("the rows so far are left out, nothing is half-written");
     let (on_screen, clock) = (Screen::new(false), WallClock::start());
@@ -44,7 +46,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     } else if options.output != "-" {
         let rate = done.rows as f64 / done.seconds.max(1e-9);
         let (rows, seconds) = (screen::count(done.rows), screen::seconds(done.seconds));
-        on_screen.say(&format!("{rows} rows predicted in {seconds} ({} a second): {}", screen::count(rate as usize), options.output));
+        on_screen.say(&format!(
+            "{rows} rows predicted in {seconds} ({} a second): {}",
+            screen::count(rate as usize),
+            options.output
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -36,7 +36,9 @@ fn overview(artifact: &Artifact) -> String {
     let (signature, record) = (model.signature(), &artifact.record);
     let task = match &signature.task {
         Task::Binary { labels } => format!("binary, positive class `{}`, negative `{}`", labels[1], labels[0]),
-        Task::Multiclass { labels } => format!("multiclass: {}", tabwright_core::suggest::shorten(labels.iter().map(String::as_str))),
+        Task::Multiclass { labels } => {
+            format!("multiclass: {}", tabwright_core::suggest::shorten(labels.iter().map(String::as_str)))
+        }
         Task::Regression => "regression".into(),
     };
     let size = match model.predictor() {
@@ -54,7 +56,16 @@ fn overview(artifact: &Artifact) -> String {
         ("Target", format!("{} ({task})", signature.target)),
         ("Model", format!("{}: {size}", model.candidate_type())),
         ("Data", format!("{} rows, {fingerprint}", screen::count(artifact.evidence.rows))),
-        ("Made", format!("{} by Tabwright {} on {}, in {}", record.created_at, record.version, record.machine, screen::seconds(record.seconds))),
+        (
+            "Made",
+            format!(
+                "{} by Tabwright {} on {}, in {}",
+                record.created_at,
+                record.version,
+                record.machine,
+                screen::seconds(record.seconds)
+            ),
+        ),
     ] {
         table.add_row([name.to_owned(), value]);
     }
@@ -81,7 +92,9 @@ fn becomes(pipeline: &Pipeline, input: usize) -> String {
                 ((*n == input).then_some(true), format!("category of {} levels", levels.levels().len()))
             }
             Operator::Finite { slot } => (Some(own[*slot]), String::new()),
-            Operator::ImputeNumber { slot, value } => (Some(own[*slot]), format!("missing → {}", screen::number(*value))),
+            Operator::ImputeNumber { slot, value } => {
+                (Some(own[*slot]), format!("missing → {}", screen::number(*value)))
+            }
             Operator::ImputeCode { slot, .. } => (Some(own[*slot]), "missing → a level".to_owned()),
             Operator::MissingIndicator { slot } => (Some(own[*slot]), "missing or not".to_owned()),
             Operator::Scale { slot, offset, scale } => {
@@ -136,7 +149,8 @@ fn leaderboard(artifact: &Artifact) -> Option<String> {
             (Some(mean), Some(std)) => format!("{} ± {}", screen::number(mean), screen::number(std)),
             _ => "–".into(),
         };
-        let validation = line.validation.as_ref().and_then(|m| m.get(metric)).map_or("–".into(), |v| screen::number(*v));
+        let validation =
+            line.validation.as_ref().and_then(|m| m.get(metric)).map_or("–".into(), |v| screen::number(*v));
         screen::row(&mut table, vec![line.name.clone(), folds, validation]);
     }
     Some(format!("Leaderboard\n{table}"))

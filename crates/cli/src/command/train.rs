@@ -55,12 +55,19 @@ fn task_line(trained: &Trained) -> String {
     let signature = trained.artifact.model().signature();
     let task = &signature.task;
     let labels = match task {
-        tabwright_core::Task::Binary { labels } => format!(", positive class `{}` (the other is `{}`)", labels[1], labels[0]),
+        tabwright_core::Task::Binary { labels } => {
+            format!(", positive class `{}` (the other is `{}`)", labels[1], labels[0])
+        }
         tabwright_core::Task::Multiclass { labels } => format!(", {} classes", labels.len()),
         tabwright_core::Task::Regression => String::new(),
     };
     let rows = screen::count(trained.rows);
-    format!("{} of `{}`{labels}: {rows} rows, {} features", name_of(task.name()), signature.target, trained.artifact.model().pipeline().inputs().len())
+    format!(
+        "{} of `{}`{labels}: {rows} rows, {} features",
+        name_of(task.name()),
+        signature.target,
+        trained.artifact.model().pipeline().inputs().len()
+    )
 }
 
 fn name_of(task: &str) -> &'static str {
@@ -130,12 +137,15 @@ fn cells(line: &Line, metric: &str, others: &[&str], (folds, validation): (bool,
         return cells;
     }
     if folds {
-        cells.push(line.cv_mean_std().map_or("–".into(), |(mean, std)| {
-            format!("{} ± {}", screen::number(mean), screen::number(std))
-        }));
+        cells.push(
+            line.cv_mean_std()
+                .map_or("–".into(), |(mean, std)| format!("{} ± {}", screen::number(mean), screen::number(std))),
+        );
     }
     if validation {
-        let value = |name: &str| line.validation.as_ref().and_then(|m| m.get(name)).map_or("–".into(), |v| screen::number(*v));
+        let value = |name: &str| {
+            line.validation.as_ref().and_then(|m| m.get(name)).map_or("–".into(), |v| screen::number(*v))
+        };
         cells.push(value(metric));
         cells.extend(others.iter().map(|m| value(m)));
     }

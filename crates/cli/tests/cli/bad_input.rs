@@ -132,10 +132,8 @@ fn the_old_model_stays_whole_when_the_disk_is_full() {
     place.model();
     let small = place.path("small");
     std::fs::create_dir(&small).unwrap();
-    let mount = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
-        .arg(&small)
-        .output();
+    let mount =
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&small).output();
     if !mount.is_ok_and(|m| m.status.success()) {
         // Only root may mount; `/dev/full` above covers the error itself everywhere.
         return;
@@ -179,8 +177,7 @@ fn rows_that_do_not_fit_the_model_are_refused_or_set_apart() {
     let text = place.read("churn.csv");
     let header = text.lines().next().unwrap();
     let at = header.split(',').position(|c| c == "support_calls").unwrap();
-    let mut rows: Vec<Vec<String>> =
-        text.lines().take(6).map(|l| l.split(',').map(str::to_owned).collect()).collect();
+    let mut rows: Vec<Vec<String>> = text.lines().take(6).map(|l| l.split(',').map(str::to_owned).collect()).collect();
     rows[3][at] = "many".into();
     let broken: Vec<String> = rows.iter().map(|r| r.join(",")).collect();
     place.write("broken.csv", broken.join("\n"));

@@ -6,7 +6,8 @@ use super::{Place, lines};
 fn train_shows_a_leaderboard_and_says_where_the_model_is() {
     let place = Place::new();
     place.churn(600);
-    let answer = place.run("train churn.csv --target churned --candidates logistic_regression,gbdt_leafwise -o m.tw").ok();
+    let answer =
+        place.run("train churn.csv --target churned --candidates logistic_regression,gbdt_leafwise -o m.tw").ok();
     let answer = answer.prints("positive class `yes`").prints("logistic_regression").prints("gbdt_leafwise");
     answer.prints("baseline").prints("test rows").prints("Model: m.tw").prints("tabwright predict m.tw");
     place.run("show m.tw").ok().prints("blake3:").prints("Leaderboard").prints("Plan: seed 42");
@@ -17,7 +18,24 @@ fn json_is_one_document_and_nothing_else() {
     let place = Place::new();
     place.churn(500);
     let json = place.run("train churn.csv --target churned --candidates logistic_regression --json").ok().json();
-    for key in ["task", "target", "positive", "metric", "rows", "seed", "seconds", "split", "leaderboard", "best", "train", "test", "validation", "artifact", "content_id", "warnings"] {
+    for key in [
+        "task",
+        "target",
+        "positive",
+        "metric",
+        "rows",
+        "seed",
+        "seconds",
+        "split",
+        "leaderboard",
+        "best",
+        "train",
+        "test",
+        "validation",
+        "artifact",
+        "content_id",
+        "warnings",
+    ] {
         assert!(json.get(key).is_some(), "{key} is missing: {json:#}");
     }
     assert_eq!(json["task"], "binary");
@@ -126,7 +144,10 @@ fn a_test_file_a_split_column_groups_and_time_decide_the_split() {
         text += &format!("{},{},{}\n", i % 11, ["train", "train", "validation", "test"][i % 4], i % 2);
     }
     place.write("parts.csv", text);
-    let json = place.run("train parts.csv --target y --split-column part --folds 2 --json --candidates logistic_regression").ok().json();
+    let json = place
+        .run("train parts.csv --target y --split-column part --folds 2 --json --candidates logistic_regression")
+        .ok()
+        .json();
     assert_eq!(json["split"], serde_json::json!({ "train": 46, "validation": 22, "test": 22 }));
 }
 
@@ -198,7 +219,13 @@ fn profile_shows_kinds_distributions_and_findings() {
     let place = Place::new();
     place.churn(500);
     let answer = place.run("profile churn.csv --target churned").ok();
-    answer.prints("500 rows").prints("customer_id").prints("identifier_like").prints("categorical").prints("timestamp").prints("▇");
+    answer
+        .prints("500 rows")
+        .prints("customer_id")
+        .prints("identifier_like")
+        .prints("categorical")
+        .prints("timestamp")
+        .prints("▇");
 }
 
 #[test]

@@ -7,7 +7,12 @@ fn rare_classes_and_classes_that_only_the_test_part_has_are_handled() {
     let place = Place::new();
     let mut text = String::from("x,part,y\n");
     for i in 0..120 {
-        text += &format!("{},{},{}\n", (i * 37) % 101, ["train", "validation", "test"][i % 3], ["a", "b", "c"][i % 3 + usize::from(i % 3 == 0) * (i / 3 % 2)]);
+        text += &format!(
+            "{},{},{}\n",
+            (i * 37) % 101,
+            ["train", "validation", "test"][i % 3],
+            ["a", "b", "c"][i % 3 + usize::from(i % 3 == 0) * (i / 3 % 2)]
+        );
     }
     text += "5,test,rare\n6,train,once\n";
     place.write("t.csv", text);

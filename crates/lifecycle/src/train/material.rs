@@ -1,9 +1,7 @@
 //! From files to what a search needs: roles, rows with a target, task, targets, features, keys, split and folds.
 
 use tabwright_core::random::Purpose;
-use tabwright_core::split::{
-    self, Fold, FoldMethod, FoldParams, RowIdentity, Shares, Split, SplitMethod, SplitParams,
-};
+use tabwright_core::split::{self, Fold, FoldMethod, FoldParams, RowIdentity, Shares, Split, SplitMethod, SplitParams};
 use tabwright_core::{Code, Context, Event, Role, Table, Targets, Task, Warning};
 use tabwright_learn::target;
 use tabwright_learn::transform::Inputs;
@@ -77,7 +75,9 @@ pub(super) fn read(config: &Config, context: Context<'_>) -> Result<Prepared> {
     context.observer.event(Event::Phase { name: "reading", steps: None });
     let mut inputs = super::inputs(&config.data.source)?;
     let n_main = inputs.len();
-    inputs.extend(tabwright_data::resolve_inputs(&config.split.files)?);
+    if !config.split.files.is_empty() {
+        inputs.extend(tabwright_data::resolve_inputs(&config.split.files)?);
+    }
     let read = tabwright_data::read_table(&inputs, &config.data.read_options()?, context)?;
     let test_from = (!config.split.files.is_empty()).then(|| read.rows_per_input[..n_main].iter().sum());
     prepare(Raw { table: read.table, test_from, warnings: read.warnings, fingerprint: read.fingerprint.blake3 }, config)
@@ -93,17 +93,25 @@ pub(super) fn prepare(mut raw: Raw, config: &Config) -> Result<Prepared> {
         target::resolve(field, table.column(target), config.data.task_name()?, config.data.positive_label())?;
     let weight = only_one(&table, Role::Weight)?.map(|p| (&table.schema().fields()[p], table.column(p)));
     let targets = target::with_weights(values, weight)?;
-    let signature = Signature {
-        task,
-        target: field.name.clone(),
-        zone: config.data.zone.clone(),
-        na: config.data.na.clone(),
-    };
+    let signature =
+        Signature { task, target: field.name.clone(), zone: config.data.zone.clone(), na: config.data.na.clone() };
     let inputs = features(&table, config)?;
     let identity = identity(columns, config.split.duplicates);
     let keys = split::row_keys(&table, config.split.seed, Purpose::EarlyStopping, identity);
     let Raw { warnings, fingerprint, .. } = raw;
-    Ok(Prepared { table, target, signature, targets, inputs, keys, warnings, fingerprint, rows_read, test_from, columns })
+    Ok(Prepared {
+        table,
+        target,
+        signature,
+        targets,
+        inputs,
+        keys,
+        warnings,
+        fingerprint,
+        rows_read,
+        test_from,
+        columns,
+    })
 }
 
 /// Gives the columns that the configuration names their roles.

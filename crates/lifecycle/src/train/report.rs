@@ -7,8 +7,8 @@ use tabwright_core::{RowSet, Rows, Warning};
 use tabwright_learn::search::{Found, Line};
 use tabwright_model::evidence::{CandidateEvidence, Evidence};
 
-use super::material::{Divided, Prepared};
 use super::Trained;
+use super::material::{Divided, Prepared};
 use crate::config::Config;
 
 /// Version of the plan's layout.

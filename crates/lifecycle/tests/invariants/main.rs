@@ -29,4 +29,5 @@ fn churn(rows: usize) -> Table {
 }
 
 /// Every type of candidate that learns two classes.
-const CLASSIFIERS: [&str; 5] = ["logistic_regression", "random_forest", "extra_trees", "gbdt_depthwise", "gbdt_leafwise"];
+const CLASSIFIERS: [&str; 5] =
+    ["logistic_regression", "random_forest", "extra_trees", "gbdt_depthwise", "gbdt_leafwise"];

@@ -24,7 +24,8 @@ impl NumberBins {
                 _ => distinct.push((x, 1)),
             }
         }
-        let ends = if distinct.len() <= max_bin { (1..=distinct.len()).collect() } else { equal_counts(&distinct, max_bin) };
+        let ends =
+            if distinct.len() <= max_bin { (1..=distinct.len()).collect() } else { equal_counts(&distinct, max_bin) };
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let (lower, upper): (Vec<f64>, Vec<f64>) =
             starts.zip(&ends).map(|(start, &end)| (distinct[start].0, distinct[end - 1].0)).unzip();

@@ -4,7 +4,8 @@ use tabwright_model::features::{CODE_MISSING, CODE_UNSEEN, ONE_HOT_NONE};
 use super::*;
 
 fn number(values: Vec<f64>, max_bin: usize) -> (NumberBins, Vec<u8>, bool) {
-    let matrix = Binner { max_bin, min_level_rows: 1, seed: 1 }.bin(&Features::new(values.len(), vec![FeatureColumn::Number(values)]));
+    let matrix = Binner { max_bin, min_level_rows: 1, seed: 1 }
+        .bin(&Features::new(values.len(), vec![FeatureColumn::Number(values)]));
     let Bins::Number(bins) = matrix.features()[0].bins.clone() else { panic!("a number was binned as a category") };
     (bins, matrix.column(0).to_vec(), matrix.features()[0].has_missing)
 }

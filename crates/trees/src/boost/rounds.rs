@@ -177,8 +177,7 @@ impl Booster<'_> {
         let is_sampled = rows.len() < self.fitting.n_rows();
         let remains = std::mem::take(&mut memory.remains);
         let mut source = LocalRows::new(self.matrix, self.layout, &gradients, &active, rows, remains);
-        let splitter =
-            Splitter { matrix: self.matrix, layout: self.layout, params: &self.splitting, active: &active };
+        let splitter = Splitter { matrix: self.matrix, layout: self.layout, params: &self.splitting, active: &active };
         let grown = Grower { splitter, limits: self.limits }.grow(&mut source);
         let units = gradients.units();
         let value = |sums: &crate::gradient::Sums| {
@@ -192,7 +191,8 @@ impl Booster<'_> {
             self.follow_all_rows(&grown, &values, add);
         } else {
             let leaves = grown.leaf_nodes.par_iter().zip(&values);
-            let parts = leaves.flat_map(|(&node, &value)| source.rows_of(node).par_chunks(BLOCK_ROWS).map(move |c| (c, value)));
+            let parts =
+                leaves.flat_map(|(&node, &value)| source.rows_of(node).par_chunks(BLOCK_ROWS).map(move |c| (c, value)));
             parts.for_each(|(rows, value)| rows.iter().for_each(|&row| add(row, value)));
         }
         let (rows, remains) = source.into_remains();

@@ -11,7 +11,7 @@ use tabwright_model::trees::{Child, Decision, Split, Tree};
 use crate::binning::{BinnedMatrix, Bins, FeatureBins, NumberBins};
 use crate::forest::params::ForestParams;
 use crate::forest::response::{Kind, Response};
-use crate::forest::scan::{Cut, Item, Scan, class_weights, moments, score_as_leaf};
+use crate::forest::scan::{Cut, Item, Moments, Node, Scan, class_weights};
 use crate::translate::stored_gain;
 
 /// What all trees of a forest share.
@@ -47,20 +47,23 @@ impl Draws {
 }
 
 /// A split that a node may make.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct NodeSplit {
-    feature: u32,
-    decision: Decided,
+    feature: usize,
+    test: Test,
     missing_left: bool,
+    /// Whether missing values had a say in that.
+    has_missing: bool,
     /// Decrease of the impurity, times the node's share of the weight.
     gain: f64,
-    goes_left: Box<[bool; 256]>,
 }
 
-#[derive(Debug, Clone)]
-enum Decided {
-    Threshold(f64),
-    Codes(Vec<u64>),
+#[derive(Debug, Clone, Copy)]
+enum Test {
+    /// Bins up to `last` go left; `next` is the first one with rows on the right, if there is one.
+    UpTo { last: u8, next: Option<u8>, drawn: Option<f64> },
+    /// Bins of this set go left.
+    In([u64; 4]),
 }
 
 /// A node to be decided on, and where its number is to be written.
@@ -107,6 +110,7 @@ pub(super) struct TreeGrower<'a> {
     scan: Scan,
     /// Features that vary, in the order in which they were last drawn.
     features: Vec<u32>,
+    max_features: usize,
     columns: Draws,
     thresholds: Draws,
     shares: Vec<i64>,
@@ -123,6 +127,7 @@ impl<'a> TreeGrower<'a> {
             scratch: Vec::new(),
             scan: Scan::new(forest.response.kind, forest.params.min_samples_leaf),
             features: Vec::new(),
+            max_features: forest.params.max_features.of(forest.matrix.n_features()),
             columns: Draws::new(forest.seed, Purpose::Columns, 0),
             thresholds: Draws::new(forest.seed, Purpose::Threshold, 0),
             shares: Vec::new(),
@@ -140,7 +145,7 @@ impl<'a> TreeGrower<'a> {
         self.features = (0..matrix.n_features() as u32).filter(varies).collect();
         self.draw_rows(number);
         self.scratch.resize(self.items.len(), Item::default());
-        self.weight = moments(&self.items).weight as f64;
+        self.weight = Moments::of(&self.items).weight as f64;
         self.tree = Tree::default();
         let root = Open { items: 0..self.items.len(), depth: 0, parent: None };
         match params.max_leaf_nodes {
@@ -217,12 +222,11 @@ impl<'a> TreeGrower<'a> {
         if too_small || params.max_depth.is_some_and(|d| open.depth >= d) || is_pure(items) {
             return None;
         }
-        let total = moments(items);
+        let node = Node::new(items, response.kind);
         let n_features = self.features.len();
-        let wanted = params.max_features.of(matrix.n_features());
         let (mut seen, mut varying) = (0, 0);
         let mut best: Option<(Cut, NodeSplit)> = None;
-        while seen < n_features && (seen < wanted || varying == 0) {
+        while seen < n_features && (seen < self.max_features || varying == 0) {
             let drawn = seen + self.columns.below(n_features - seen);
             self.features.swap(seen, drawn);
             let feature = self.features[seen] as usize;
@@ -233,46 +237,58 @@ impl<'a> TreeGrower<'a> {
             }
             varying += 1;
             let (cut, threshold) = if params.random_thresholds {
-                let (n_left, missing_left, threshold) = draw_cut(&mut self.thresholds, &self.scan, &bins.bins);
-                (self.scan.score_of(total, n_left, missing_left), threshold)
+                let (n_left, missing_left, threshold) = draw_cut(&mut self.thresholds, &mut self.scan, &bins.bins);
+                (self.scan.cut(&node, n_left, missing_left), threshold)
             } else {
-                (self.scan.best(total), None)
+                (self.scan.best(&node), None)
             };
-            if let Some(cut) = cut
-                && best.as_ref().is_none_or(|(b, _)| cut.score > b.score)
-            {
-                let split = decide(&self.scan, feature, bins, cut, threshold, items.len());
-                best = Some((cut, split));
+            let Some(cut) = cut else { continue };
+            if best.as_ref().is_none_or(|(b, _)| cut.score > b.score) {
+                best = Some((cut, split_of(&self.scan, feature, bins, cut, threshold)));
+            }
+            if cut.is_perfect {
+                break;
             }
         }
         let (cut, mut split) = best?;
-        let decrease = cut.score - score_as_leaf(items, total, response.kind, &mut self.shares);
         // Two classes as 0 and 1: their Gini impurity is twice the variance.
         let factor = if response.kind == Kind::Share { 2.0 } else { response.unit * response.unit };
-        split.gain = decrease * factor / self.weight;
-        (params.min_impurity_decrease == 0.0 || split.gain >= params.min_impurity_decrease).then_some(split)
+        split.gain = cut.score * factor / (node.total.weight as f64 * self.weight);
+        (split.gain >= params.min_impurity_decrease).then_some(split)
     }
 
     /// Parts a node's rows and returns its children.
     fn make_split(&mut self, open: Open, split: &NodeSplit) -> (Open, Open) {
-        let column = self.forest.matrix.column(split.feature as usize);
+        let matrix = self.forest.matrix;
+        let (column, bins) = (matrix.column(split.feature), &matrix.features()[split.feature]);
         let range = open.items.clone();
-        let n_left = partition(&mut self.items[range.clone()], &mut self.scratch, column, &split.goes_left);
+        let items = &mut self.items[range.clone()];
+        let missing = bins.n_values();
+        let n_left = match split.test {
+            Test::UpTo { last, .. } if !split.missing_left || !split.has_missing => {
+                partition(items, &mut self.scratch, |row| column[row] <= last)
+            }
+            Test::UpTo { last, .. } => {
+                partition(items, &mut self.scratch, |row| column[row] <= last || column[row] as usize == missing)
+            }
+            Test::In(set) => partition(items, &mut self.scratch, |row| {
+                let bin = column[row] as usize;
+                if bin == missing { split.missing_left } else { set[bin / 64] >> (bin % 64) & 1 == 1 }
+            }),
+        };
+        // Without missing values in the node, they follow the majority.
+        let missing_left = if split.has_missing { split.missing_left } else { 2 * n_left > items.len() };
         let number = self.tree.splits.len() as u32;
         self.link(open.parent, Child::Split(number));
-        let decision = match &split.decision {
-            Decided::Threshold(threshold) => Decision::Number { threshold: *threshold },
-            Decided::Codes(words) => self.tree.push_categories(words),
+        let decision = match (&bins.bins, split.test) {
+            (Bins::Number(bins), Test::UpTo { last, next, drawn }) => {
+                Decision::Number { threshold: threshold(bins, last, next, drawn) }
+            }
+            (Bins::Category(bins), Test::In(set)) => self.tree.push_categories(&bins.codes(&set, missing_left)),
+            _ => unreachable!("invariant: numbers are cut and categories are parted"),
         };
-        let nowhere = Child::Leaf(0);
-        self.tree.splits.push(Split {
-            feature: split.feature,
-            decision,
-            missing_left: split.missing_left,
-            left: nowhere,
-            right: nowhere,
-            gain: stored_gain(split.gain),
-        });
+        let (feature, gain, nowhere) = (split.feature as u32, stored_gain(split.gain), Child::Leaf(0));
+        self.tree.splits.push(Split { feature, decision, missing_left, left: nowhere, right: nowhere, gain });
         let middle = range.start + n_left;
         let child = |items, is_left| Open { items, depth: open.depth + 1, parent: Some((number, is_left)) };
         (child(range.start..middle, true), child(middle..range.end, false))
@@ -286,7 +302,7 @@ impl<'a> TreeGrower<'a> {
         let values = self.forest.response.values;
         match self.forest.response.kind {
             Kind::Number => self.tree.leaf_values.push(numeric::canonical(mean(items, values))),
-            Kind::Share => self.tree.leaf_values.push(moments(items).mean()),
+            Kind::Share => self.tree.leaf_values.push(Moments::of(items).mean()),
             Kind::Classes(n_classes) => {
                 class_weights(items, n_classes, &mut self.shares);
                 let total = self.shares.iter().sum::<i64>() as f64;
@@ -321,59 +337,45 @@ fn mean(items: &[Item], values: &[f64]) -> f64 {
 
 /// Draws where to cut: numbers uniformly between the least and the largest value of the node, levels at any place of
 /// their order. Missing values go to either side.
-fn draw_cut(draws: &mut Draws, scan: &Scan, bins: &Bins) -> (usize, bool, Option<f64>) {
+fn draw_cut(draws: &mut Draws, scan: &mut Scan, bins: &Bins) -> (usize, bool, Option<f64>) {
     let missing_left = scan.has_missing && draws.below(2) == 0;
-    let steps = scan.order.len();
+    let steps = scan.order().len();
     if steps < 2 {
         // One bin of values against the missing ones.
         return (steps, false, None);
     }
     match bins {
-        Bins::Category(_) => (1 + draws.below(steps - 1), missing_left, None),
+        Bins::Category(_) => {
+            let place = draws.below(steps);
+            if scan.single_out(place) { (1, missing_left, None) } else { ((place + 1).min(steps - 1), missing_left, None) }
+        }
         Bins::Number(bins) => {
-            let (low, high) = (bins.lower(scan.order[0] as usize), bins.upper(scan.order[steps - 1] as usize));
+            let (low, high) = (bins.lower(scan.order()[0] as usize), bins.upper(scan.order()[steps - 1] as usize));
             let threshold = low + draws.uniform() * (high - low);
             let middle = |bin: u8| bins.lower(bin as usize) / 2.0 + bins.upper(bin as usize) / 2.0;
-            let n_left = scan.order.partition_point(|&bin| middle(bin) <= threshold).clamp(1, steps - 1);
+            let n_left = scan.order().partition_point(|&bin| middle(bin) <= threshold).clamp(1, steps - 1);
             (n_left, missing_left, Some(threshold))
         }
     }
 }
 
-/// A cut as a decision on values, and on bins. A threshold that is given is kept where it parts the rows as the cut does.
-fn decide(
-    scan: &Scan,
-    feature: usize,
-    bins: &FeatureBins,
-    cut: Cut,
-    threshold: Option<f64>,
-    n_rows: usize,
-) -> NodeSplit {
-    let left = &scan.order[..cut.n_left];
-    let mut goes_left = Box::new([false; 256]);
-    // Without missing values here, they follow the majority.
-    let missing_left = if scan.has_missing { cut.missing_left } else { 2 * cut.left_rows as usize > n_rows };
-    let decision = match &bins.bins {
-        Bins::Number(numbers) => {
-            let last = left[left.len() - 1] as usize;
-            let next = scan.order.get(cut.n_left).map_or(numbers.len(), |b| *b as usize);
-            goes_left[..=last].fill(true);
-            Decided::Threshold(exact_threshold(numbers, last, next, threshold))
-        }
-        Bins::Category(levels) => {
+/// A cut as a split; it is gone with the next feature that is scanned.
+fn split_of(scan: &Scan, feature: usize, bins: &FeatureBins, cut: Cut, drawn: Option<f64>) -> NodeSplit {
+    let (left, right) = scan.order().split_at(cut.n_left);
+    let test = match bins.bins {
+        Bins::Number(_) => Test::UpTo { last: left[left.len() - 1], next: right.first().copied(), drawn },
+        Bins::Category(_) => {
             let mut set = [0u64; 4];
-            for &bin in left {
-                goes_left[bin as usize] = true;
-                set[bin as usize / 64] |= 1 << (bin % 64);
-            }
-            Decided::Codes(levels.codes(&set, missing_left))
+            left.iter().for_each(|&bin| set[bin as usize / 64] |= 1 << (bin % 64));
+            Test::In(set)
         }
     };
-    goes_left[bins.n_values()..].fill(missing_left);
-    NodeSplit { feature: feature as u32, decision, missing_left, gain: 0.0, goes_left }
+    NodeSplit { feature, test, missing_left: cut.missing_left, has_missing: scan.has_missing, gain: 0.0 }
 }
 
-fn exact_threshold(bins: &NumberBins, last: usize, next: usize, drawn: Option<f64>) -> f64 {
+/// A threshold that parts the node's rows: the one that was drawn if it does, else halfway between them.
+fn threshold(bins: &NumberBins, last: u8, next: Option<u8>, drawn: Option<f64>) -> f64 {
+    let (last, next) = (last as usize, next.map_or(bins.len(), usize::from));
     match drawn {
         Some(t) if next < bins.len() && bins.upper(last) <= t && t < bins.lower(next) => numeric::canonical(t),
         _ => bins.threshold(last, next),
@@ -381,11 +383,12 @@ fn exact_threshold(bins: &NumberBins, last: usize, next: usize, drawn: Option<f6
 }
 
 /// Moves the rows that go left to the front; both sides keep their order. Returns how many go left.
-fn partition(items: &mut [Item], scratch: &mut [Item], column: &[u8], goes_left: &[bool; 256]) -> usize {
+fn partition(items: &mut [Item], scratch: &mut [Item], goes_left: impl Fn(usize) -> bool) -> usize {
     let (mut left, mut right) = (0, 0);
     for i in 0..items.len() {
         let item = items[i];
-        let is_left = goes_left[column[item.row as usize] as usize];
+        let is_left = goes_left(item.row as usize);
+        // The one that is not meant is written over by the next row.
         items[left] = item;
         scratch[right] = item;
         left += usize::from(is_left);

@@ -1,6 +1,10 @@
 //! The best cut of a node along one feature: sums by bin, then a walk over the bins that have rows.
 //!
 //! Bins without rows cost nothing: those that are met are noted in a bitmap, and only they are walked and cleared.
+//!
+//! A cut is judged by D² / (wₗ wᵣ), where D = sₗ W − S wₗ for sums s of weight times target and sums w of weights on the
+//! left, on the right, and S, W of both: W times the decrease of the weighted variance. With several classes, the
+//! squares of all classes are added: W times the decrease of the weighted Gini impurity.
 
 use std::cmp::Reverse;
 
@@ -18,41 +22,31 @@ pub(super) struct Item {
     pub(super) weight: u64,
 }
 
-/// Sums over some rows: of weights, of weight times target, and the number of rows.
+/// Sums over some rows: of weights, and of weight times target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Moments {
     pub(super) weight: i64,
     pub(super) sum: i64,
-    pub(super) count: u32,
 }
 
 impl Moments {
+    /// The sums over all rows of a node.
+    pub(super) fn of(items: &[Item]) -> Self {
+        let mut total = Moments::default();
+        items.iter().for_each(|item| total.add(item));
+        total
+    }
+
+    #[inline]
     fn add(&mut self, item: &Item) {
         self.weight += item.weight as i64;
         self.sum += item.weight as i64 * i64::from(item.target);
-        self.count += 1;
     }
 
-    fn plus(self, other: Moments) -> Moments {
-        Moments {
-            weight: self.weight + other.weight,
-            sum: self.sum + other.sum,
-            count: self.count + other.count,
-        }
-    }
-
-    fn minus(self, other: Moments) -> Moments {
-        Moments {
-            weight: self.weight - other.weight,
-            sum: self.sum - other.sum,
-            count: self.count - other.count,
-        }
-    }
-
-    /// The squared sum over the weight: what is to be large on both sides.
-    fn score(self) -> f64 {
-        let sum = self.sum as f64;
-        sum * sum / self.weight as f64
+    #[inline]
+    fn include(&mut self, other: Moments) {
+        self.weight += other.weight;
+        self.sum += other.sum;
     }
 
     pub(super) fn mean(self) -> f64 {
@@ -60,34 +54,66 @@ impl Moments {
     }
 }
 
-/// A cut along a feature: the first `n_left` of the bins in `order` go left.
+/// What a node looks for in each of its features.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node {
+    pub(super) total: Moments,
+    /// Subtracted from every target, so that squares of a large mean do not hide small differences.
+    centre: i64,
+    /// Number of rows.
+    n_rows: usize,
+}
+
+impl Node {
+    pub(super) fn new(items: &[Item], kind: Kind) -> Self {
+        let total = Moments::of(items);
+        let centre = if kind == Kind::Number { total.mean().round() as i64 } else { 0 };
+        Node { total, centre, n_rows: items.len() }
+    }
+
+    /// D² / (wₗ wᵣ).
+    #[inline]
+    fn score(&self, left: Moments) -> f64 {
+        let (weight, left_weight) = (self.total.weight as f64, left.weight as f64);
+        let total_sum = (self.total.sum - self.centre * self.total.weight) as f64;
+        let left_sum = (left.sum - self.centre * left.weight) as f64;
+        let difference = left_sum * weight - total_sum * left_weight;
+        difference * difference / (left_weight * (weight - left_weight))
+    }
+}
+
+/// A cut along a feature.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Cut {
-    /// How many of the walked bins go left, missing values apart.
+    /// How many of the bins in [`Scan::order`] go left.
     pub(super) n_left: usize,
     pub(super) missing_left: bool,
-    /// Score of both sides together.
     pub(super) score: f64,
-    /// Rows on the left.
-    pub(super) left_rows: u32,
+    /// Whether both sides have one class each: no cut can be better.
+    pub(super) is_perfect: bool,
 }
 
 /// Sums by bin of one feature, for the bins that have rows.
 #[derive(Debug)]
 pub(super) struct Scan {
     kind: Kind,
-    min_samples_leaf: u32,
-    cells: Vec<Moments>,
+    min_samples_leaf: usize,
+    cells: Box<[Moments; BINS]>,
+    /// Rows by bin; counted for categories, and where leaves need several rows.
+    counts: Box<[u32; BINS]>,
+    has_counts: bool,
     /// Weights by bin and class, for more than two classes.
     classes: Vec<i64>,
     left: Vec<i64>,
     total: Vec<i64>,
-    /// Bins with rows in the order in which they are walked, that of missing values left out.
-    pub(super) order: Vec<u8>,
+    order: Box<[u8; BINS]>,
+    n_order: usize,
     /// Whether missing values have rows.
     pub(super) has_missing: bool,
     missing: u8,
     keys: Vec<(f64, u8)>,
+    /// Where the levels of few rows lie in the order, which are parted from all others one at a time.
+    rare: std::ops::Range<usize>,
 }
 
 const BINS: usize = 256;
@@ -97,55 +123,73 @@ impl Scan {
         let n_classes = if let Kind::Classes(k) = kind { k } else { 0 };
         Scan {
             kind,
-            min_samples_leaf: min_samples_leaf.min(u32::MAX as usize) as u32,
-            cells: vec![Moments::default(); BINS],
+            min_samples_leaf,
+            cells: Box::new([Moments::default(); BINS]),
+            counts: Box::new([0; BINS]),
+            has_counts: false,
             classes: vec![0; BINS * n_classes],
             left: vec![0; n_classes],
             total: vec![0; n_classes],
-            order: Vec::with_capacity(BINS),
+            order: Box::new([0; BINS]),
+            n_order: 0,
             has_missing: false,
             missing: 0,
             keys: Vec::with_capacity(BINS),
+            rare: 0..0,
         }
     }
 
-    /// Adds up the rows of a node by bin, in ascending order of the bins. Returns whether there are two bins or more.
+    /// Bins with rows in the order in which they are walked, that of missing values left out.
+    pub(super) fn order(&self) -> &[u8] {
+        &self.order[..self.n_order]
+    }
+
+    /// Adds up the rows of a node by bin. Returns whether there are two bins or more.
     pub(super) fn fill(&mut self, items: &[Item], column: &[u8], bins: &FeatureBins) -> bool {
-        let mut met = [0u64; 4];
-        self.order.iter().for_each(|&b| self.cells[b as usize] = Moments::default());
-        self.cells[self.missing as usize] = Moments::default();
-        for item in items {
-            let bin = column[item.row as usize];
-            self.cells[bin as usize].add(item);
-            met[bin as usize / 64] |= 1 << (bin % 64);
+        for &bin in &self.order[..self.n_order] {
+            self.cells[bin as usize] = Moments::default();
         }
-        self.missing = bins.n_values() as u8;
-        self.order.clear();
+        self.cells[self.missing as usize] = Moments::default();
+        let mut met = [0u64; 4];
+        for item in items {
+            let bin = column[item.row as usize] as usize;
+            self.cells[bin].add(item);
+            met[bin / 64] |= 1 << (bin % 64);
+        }
+        self.n_order = 0;
         for (word, mut bits) in met.into_iter().enumerate() {
             while bits != 0 {
-                self.order.push((word * 64) as u8 + bits.trailing_zeros() as u8);
+                self.order[self.n_order & (BINS - 1)] = (word * 64) as u8 + bits.trailing_zeros() as u8;
+                self.n_order += 1;
                 bits &= bits - 1;
             }
         }
-        self.has_missing = bins.has_missing && self.order.last() == Some(&self.missing);
-        if self.has_missing {
-            self.order.pop();
-        }
-        if self.order.len() + usize::from(self.has_missing) < 2 {
+        self.missing = bins.n_values() as u8;
+        self.has_missing = bins.has_missing && self.order().last() == Some(&self.missing);
+        if self.n_order < 2 {
             return false;
+        }
+        self.rare = 0..0;
+        let is_category = matches!(bins.bins, Bins::Category(_));
+        self.has_counts = is_category || self.min_samples_leaf > 1;
+        if self.has_counts {
+            self.order[..self.n_order].iter().for_each(|&bin| self.counts[bin as usize] = 0);
+            items.iter().for_each(|item| self.counts[column[item.row as usize] as usize] += 1);
         }
         if let Kind::Classes(n_classes) = self.kind {
             self.fill_classes(items, column, n_classes);
         }
-        if matches!(bins.bins, Bins::Category(_)) {
+        if self.has_missing {
+            self.n_order -= 1;
+        }
+        if is_category {
             self.sort_levels();
         }
         true
     }
 
     fn fill_classes(&mut self, items: &[Item], column: &[u8], n_classes: usize) {
-        let missing = self.has_missing.then_some(self.missing);
-        for &bin in self.order.iter().chain(&missing) {
+        for &bin in &self.order[..self.n_order] {
             self.classes[bin as usize * n_classes..][..n_classes].fill(0);
         }
         self.total.fill(0);
@@ -167,10 +211,10 @@ impl Scan {
                 Kind::Classes(n_classes) => self.classes[bin as usize * n_classes + heaviest],
                 _ => cell.sum,
             };
-            (sum, cell.weight, (cell.count as usize) < MIN_LEVEL_ROWS)
+            (sum, cell.weight, (self.counts[bin as usize] as usize) < MIN_LEVEL_ROWS)
         };
         let (mut rare_sum, mut rare_weight) = (0, 0);
-        for (sum, weight, _) in self.order.iter().map(|&bin| sums(bin)).filter(|s| s.2) {
+        for (sum, weight, _) in self.order().iter().map(|&bin| sums(bin)).filter(|s| s.2) {
             rare_sum += sum;
             rare_weight += weight;
         }
@@ -178,55 +222,100 @@ impl Scan {
             (_, _, true) => rare_sum as f64 / rare_weight as f64,
             (sum, weight, false) => sum as f64 / weight as f64,
         };
-        self.keys.clear();
-        self.keys.extend(self.order.iter().map(|&bin| (mean(bin), bin)));
-        self.keys.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        self.order.clear();
-        self.order.extend(self.keys.iter().map(|k| k.1));
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.clear();
+        keys.extend(self.order().iter().map(|&bin| (mean(bin), bin)));
+        let is_rare = |bin: u8| (self.counts[bin as usize] as usize) < MIN_LEVEL_ROWS;
+        keys.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(is_rare(a.1).cmp(&is_rare(b.1))).then(a.1.cmp(&b.1)));
+        let first = keys.iter().position(|k| is_rare(k.1)).unwrap_or(0);
+        let n_rare = keys.iter().filter(|k| is_rare(k.1)).count();
+        self.rare = first..first + n_rare;
+        self.order.iter_mut().zip(&keys).for_each(|(bin, key)| *bin = key.1);
+        self.keys = keys;
     }
 
-    /// The best cut of a node with the given sums.
-    pub(super) fn best(&mut self, total: Moments) -> Option<Cut> {
-        let mut best: Option<Cut> = None;
-        let steps = self.order.len();
-        // Without missing values the last step would leave nobody on the right.
-        let last = if self.has_missing { steps } else { steps - 1 };
+    /// The best cut, the first of equal ones.
+    pub(super) fn best(&mut self, node: &Node) -> Option<Cut> {
+        let plain = !matches!(self.kind, Kind::Classes(_)) && !self.has_missing && self.min_samples_leaf <= 1 && self.rare.is_empty();
+        let cut = if plain { self.best_plain(node) } else { self.best_of_all(node) };
+        cut.map(|cut| Cut { is_perfect: self.is_perfect(node, &cut), ..cut })
+    }
+
+    /// No missing values, no limit on leaves, one sum: what most nodes are.
+    fn best_plain(&self, node: &Node) -> Option<Cut> {
+        let (mut left, mut best, mut n_left) = (Moments::default(), f64::NEG_INFINITY, 0);
+        let order = self.order();
+        for (i, &bin) in order[..order.len() - 1].iter().enumerate() {
+            left.include(self.cells[bin as usize]);
+            let score = node.score(left);
+            if score > best {
+                best = score;
+                n_left = i + 1;
+            }
+        }
+        (n_left > 0).then_some(Cut { n_left, missing_left: false, score: best, is_perfect: false })
+    }
+
+    fn best_of_all(&mut self, node: &Node) -> Option<Cut> {
+        let (mut best, mut alone): (Option<Cut>, Option<usize>) = (None, None);
         for missing_left in [false, true] {
             if missing_left && !self.has_missing {
                 break;
             }
-            let mut walk = self.start(total, missing_left);
-            for n_left in 1..=last.min(if missing_left { steps - 1 } else { last }) {
-                let bin = self.order[n_left - 1];
-                self.step(&mut walk, bin);
-                if let Some(score) = self.score(&walk)
+            // With missing values on the right, all values may go left.
+            let last = if self.has_missing && !missing_left { self.n_order } else { self.n_order - 1 };
+            let mut walk = self.start(missing_left);
+            for n_left in 1..=last {
+                self.step(&mut walk, self.order[n_left - 1]);
+                // Within the rare levels there is no order to be trusted.
+                if self.rare.contains(&n_left) && n_left > self.rare.start {
+                    continue;
+                }
+                if let Some(score) = self.score(node, &walk)
                     && best.is_none_or(|b| score > b.score)
                 {
-                    best = Some(Cut { n_left, missing_left, score, left_rows: walk.left.count });
+                    best = Some(Cut { n_left, missing_left, score, is_perfect: false });
                 }
             }
+        }
+        for place in self.rare.clone() {
+            let mut walk = self.start(false);
+            self.step(&mut walk, self.order[place]);
+            if let Some(score) = self.score(node, &walk)
+                && best.is_none_or(|b| score > b.score)
+            {
+                best = Some(Cut { n_left: 1, missing_left: false, score, is_perfect: false });
+                alone = Some(place);
+            }
+        }
+        if let Some(place) = alone {
+            self.order.swap(0, place);
         }
         best
     }
 
-    /// The score of a cut that is given, if both sides have enough rows.
-    pub(super) fn score_of(&mut self, total: Moments, n_left: usize, missing_left: bool) -> Option<Cut> {
-        let mut walk = self.start(total, missing_left);
-        for i in 0..n_left {
-            let bin = self.order[i];
-            self.step(&mut walk, bin);
+    /// Brings a level to the front of the order, so that it is parted from all others, if it has few rows.
+    pub(super) fn single_out(&mut self, place: usize) -> bool {
+        let is_rare = self.rare.contains(&place);
+        if is_rare {
+            self.order.swap(0, place);
         }
-        self.score(&walk).map(|score| Cut { n_left, missing_left, score, left_rows: walk.left.count })
+        is_rare
     }
 
-    fn start(&mut self, total: Moments, missing_left: bool) -> Walk {
-        // Sums are taken from the node's mean on, so that squares of large means do not hide small differences.
-        let centre = match self.kind {
-            Kind::Number => total.mean().round() as i64,
-            _ => 0,
-        };
-        let centred = Moments { sum: total.sum - centre * total.weight, ..total };
-        let mut walk = Walk { centre, left: Moments::default(), total: centred };
+    /// A cut that is given, if both sides have enough rows.
+    pub(super) fn cut(&mut self, node: &Node, n_left: usize, missing_left: bool) -> Option<Cut> {
+        let mut walk = self.start(missing_left);
+        for i in 0..n_left {
+            self.step(&mut walk, self.order[i]);
+        }
+        let score = self.score(node, &walk)?;
+        let cut = Cut { n_left, missing_left, score, is_perfect: false };
+        Some(Cut { is_perfect: self.is_perfect(node, &cut), ..cut })
+    }
+
+    fn start(&mut self, missing_left: bool) -> Walk {
+        let mut walk = Walk::default();
         self.left.fill(0);
         if missing_left {
             self.step(&mut walk, self.missing);
@@ -236,59 +325,50 @@ impl Scan {
 
     /// Moves a bin to the left.
     fn step(&mut self, walk: &mut Walk, bin: u8) {
-        let cell = self.cells[bin as usize];
-        walk.left = walk.left.plus(Moments { sum: cell.sum - walk.centre * cell.weight, ..cell });
+        walk.left.include(self.cells[bin as usize]);
+        if self.has_counts {
+            walk.n_left += self.counts[bin as usize] as usize;
+        }
         if let Kind::Classes(n_classes) = self.kind {
             let bin = &self.classes[bin as usize * n_classes..][..n_classes];
             self.left.iter_mut().zip(bin).for_each(|(l, b)| *l += b);
         }
     }
 
-    fn score(&self, walk: &Walk) -> Option<f64> {
-        let (left, right) = (walk.left, walk.total.minus(walk.left));
-        if left.count < self.min_samples_leaf || right.count < self.min_samples_leaf {
+    fn score(&self, node: &Node, walk: &Walk) -> Option<f64> {
+        let least = self.min_samples_leaf;
+        if least > 1 && (walk.n_left < least || node.n_rows - walk.n_left < least) {
             return None;
         }
         if !matches!(self.kind, Kind::Classes(_)) {
-            return Some(left.score() + right.score());
+            return Some(node.score(walk.left));
         }
-        let (mut squares_left, mut squares_right) = (0.0, 0.0);
-        for (l, t) in self.left.iter().zip(&self.total) {
-            let (l, r) = (*l as f64, (*t - *l) as f64);
-            squares_left += l * l;
-            squares_right += r * r;
+        let (weight, left_weight) = (node.total.weight as f64, walk.left.weight as f64);
+        let squares = self.left.iter().zip(&self.total).fold(0.0, |squares, (&left, &total)| {
+            let difference = left as f64 * weight - total as f64 * left_weight;
+            squares + difference * difference
+        });
+        Some(squares / (left_weight * (weight - left_weight)))
+    }
+
+    fn is_perfect(&self, node: &Node, cut: &Cut) -> bool {
+        match self.kind {
+            Kind::Share => {
+                let mut left = if cut.missing_left { self.cells[self.missing as usize] } else { Moments::default() };
+                self.order[..cut.n_left].iter().for_each(|&bin| left.include(self.cells[bin as usize]));
+                let right = Moments { weight: node.total.weight - left.weight, sum: node.total.sum - left.sum };
+                [left, right].iter().all(|side| side.sum == 0 || side.sum == side.weight)
+            }
+            _ => node.n_rows == 2,
         }
-        Some(squares_left / left.weight as f64 + squares_right / right.weight as f64)
     }
 }
 
 /// How far a walk over the bins has come.
+#[derive(Debug, Default)]
 struct Walk {
-    centre: i64,
     left: Moments,
-    total: Moments,
-}
-
-/// Sums of some rows.
-pub(super) fn moments(items: &[Item]) -> Moments {
-    let mut total = Moments::default();
-    items.iter().for_each(|item| total.add(item));
-    total
-}
-
-/// The score of a node as one leaf, as [`Scan::best`] counts it.
-pub(super) fn score_as_leaf(items: &[Item], total: Moments, kind: Kind, shares: &mut Vec<i64>) -> f64 {
-    match kind {
-        Kind::Number => {
-            let centre = total.mean().round() as i64;
-            Moments { sum: total.sum - centre * total.weight, ..total }.score()
-        }
-        Kind::Share => total.score(),
-        Kind::Classes(n_classes) => {
-            class_weights(items, n_classes, shares);
-            shares.iter().map(|&w| w as f64 * w as f64).fold(0.0, |a, b| a + b) / total.weight as f64
-        }
-    }
+    n_left: usize,
 }
 
 /// Weight of each class.

@@ -72,7 +72,10 @@ impl Histograms for LocalRows<'_> {
             let range = self.ranges[made.node].clone();
             let (rows, scratch) = (&mut self.rows[range.clone()], &mut self.scratch[range.clone()]);
             let n_left = partition(rows, scratch, column, &table);
-            debug_assert_eq!(n_left as u64, made.split.left.count, "a partition puts as many rows left as were counted");
+            debug_assert_eq!(
+                n_left as u64, made.split.left.count,
+                "a partition puts as many rows left as were counted"
+            );
             let middle = range.start + n_left;
             self.ranges.resize(self.ranges.len().max(made.right + 1), 0..0);
             self.ranges[made.left] = range.start..middle;
@@ -114,7 +117,11 @@ impl Histograms for LocalRows<'_> {
 
     fn sums(&mut self, nodes: &[NodeId]) -> Vec<Sums> {
         let sums = |&node: &NodeId| self.gradients.sums(self.rows_of(node));
-        if self.rows.len() > PART_ROWS { nodes.par_iter().map(sums).collect() } else { nodes.iter().map(sums).collect() }
+        if self.rows.len() > PART_ROWS {
+            nodes.par_iter().map(sums).collect()
+        } else {
+            nodes.iter().map(sums).collect()
+        }
     }
 
     fn units(&self) -> Units {
