@@ -119,47 +119,18 @@ impl Assembler {
                 column.append(&v);
                 State::Text(column)
             }
-            (State::Integer(mut all), Values::Integer(v)) => {
-                all.extend_from_slice(&v);
-                State::Integer(all)
-            }
+            (State::Integer(all), Values::Integer(v)) => State::Integer(extended(all, &v)),
+            (State::Float(all), Values::Float(v)) => State::Float(extended(all, &v)),
+            (State::Boolean(all), Values::Boolean(v)) => State::Boolean(extended(all, &v)),
+            (State::Timestamp(all), Values::Timestamp(v)) => State::Timestamp(extended(all, &v)),
             (State::Integer(all), Values::Float(v)) => {
-                let mut all = integers_to_floats(&all, all.capacity());
-                all.extend_from_slice(&v);
-                State::Float(all)
+                State::Float(extended(integers_to_floats(&all, all.capacity()), &v))
             }
-            (State::Integer(mut all), Values::Missing) => {
-                all.resize(before + rows, MISSING_INTEGER);
-                State::Integer(all)
-            }
-            (State::Float(mut all), Values::Float(v)) => {
-                all.extend_from_slice(&v);
-                State::Float(all)
-            }
-            (State::Float(mut all), Values::Integer(v)) => {
-                all.extend(v.iter().map(|&v| tabwright_core::block::integer_to_number(v)));
-                State::Float(all)
-            }
-            (State::Float(mut all), Values::Missing) => {
-                all.resize(before + rows, f64::NAN);
-                State::Float(all)
-            }
-            (State::Boolean(mut all), Values::Boolean(v)) => {
-                all.extend_from_slice(&v);
-                State::Boolean(all)
-            }
-            (State::Boolean(mut all), Values::Missing) => {
-                all.resize(before + rows, MISSING_CODE);
-                State::Boolean(all)
-            }
-            (State::Timestamp(mut all), Values::Timestamp(v)) => {
-                all.extend_from_slice(&v);
-                State::Timestamp(all)
-            }
-            (State::Timestamp(mut all), Values::Missing) => {
-                all.resize(before + rows, MISSING_INTEGER);
-                State::Timestamp(all)
-            }
+            (State::Float(all), Values::Integer(v)) => State::Float(extended(all, &integers_to_floats(&v, 0))),
+            (State::Integer(all), Values::Missing) => State::Integer(resized(all, before + rows, MISSING_INTEGER)),
+            (State::Float(all), Values::Missing) => State::Float(resized(all, before + rows, f64::NAN)),
+            (State::Boolean(all), Values::Missing) => State::Boolean(resized(all, before + rows, MISSING_CODE)),
+            (State::Timestamp(all), Values::Missing) => State::Timestamp(resized(all, before + rows, MISSING_INTEGER)),
             (State::Text(mut column), Values::Text(v)) => {
                 column.append(&v);
                 State::Text(column)
@@ -279,6 +250,16 @@ fn after_missing<T: Copy>(rows: usize, missing: T, values: Vec<T>) -> Vec<T> {
     let mut all = Vec::with_capacity(rows + values.len());
     all.resize(rows, missing);
     all.extend_from_slice(&values);
+    all
+}
+
+fn extended<T: Copy>(mut all: Vec<T>, more: &[T]) -> Vec<T> {
+    all.extend_from_slice(more);
+    all
+}
+
+fn resized<T: Copy>(mut all: Vec<T>, rows: usize, missing: T) -> Vec<T> {
+    all.resize(rows, missing);
     all
 }
 

@@ -2,12 +2,15 @@
 //! workers that parse can do it in parallel.
 
 use std::io::{Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use tabwright_core::suggest;
 
 use crate::error::{Place, Position};
 use crate::format::foreign;
+use crate::input::Content;
 use crate::{Error, Input, Result};
 
 /// Bytes that are looked at to find the encoding.
@@ -62,8 +65,10 @@ pub(crate) struct TextSource {
     reader: Box<dyn Read + Send>,
     encoding: &'static Encoding,
     decoder: Option<Decoder>,
-    /// Raw bytes taken, a byte order mark included.
+    /// Unpacked bytes taken, a byte order mark included.
     consumed: u64,
+    /// Bytes taken from the disk, where the file is packed.
+    taken: Option<Arc<AtomicU64>>,
     lines: u64,
     ended: bool,
 }
@@ -80,7 +85,7 @@ impl TextSource {
     /// # Errors
     /// If it cannot be opened, is empty, or is plainly no text.
     pub(crate) fn open(input: &Input, choice: Choice) -> Result<Self> {
-        let mut reader = input.open_bytes()?;
+        let Content { mut reader, taken } = input.open_bytes()?;
         let mut head = Vec::with_capacity(HEAD);
         (&mut reader).take(HEAD as u64).read_to_end(&mut head).map_err(|e| unpack_error(input.name(), e))?;
         if head.is_empty() {
@@ -104,6 +109,7 @@ impl TextSource {
             encoding,
             decoder: (encoding != UTF_8).then(|| encoding.new_decoder_without_bom_handling()),
             consumed,
+            taken,
             lines: 0,
             ended: false,
         })
@@ -114,7 +120,12 @@ impl TextSource {
         self.encoding.name()
     }
 
-    /// Raw bytes taken so far; for UTF-8 the offset of what comes next.
+    /// Bytes taken from the disk so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.as_ref().map_or(self.consumed, |taken| taken.load(Ordering::Relaxed))
+    }
+
+    /// Unpacked bytes taken so far; for UTF-8 the offset of what comes next.
     pub(crate) fn consumed(&self) -> u64 {
         self.consumed
     }

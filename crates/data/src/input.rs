@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use tempfile::NamedTempFile;
@@ -64,7 +65,7 @@ impl Input {
         if compression != Compression::None {
             head.clear();
             // A damaged archive is reported where it is read.
-            let _ = input.open_bytes()?.take(HEAD as u64).read_to_end(&mut head);
+            let _ = input.open_bytes()?.reader.take(HEAD as u64).read_to_end(&mut head);
         }
         let by_content = Format::of_content(&head);
         // Binary formats have magic bytes that no text begins with; a name alone can be wrong.
@@ -82,14 +83,43 @@ impl Input {
     }
 
     /// Opens the content, unpacked.
-    pub(crate) fn open_bytes(&self) -> Result<Box<dyn Read + Send>> {
+    pub(crate) fn open_bytes(&self) -> Result<Content> {
         let file = self.open_file()?;
-        let io = |e| Error::io(&self.name, "cannot be unpacked", e);
-        Ok(match self.compression {
-            Compression::None => Box::new(file),
-            Compression::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER, file))),
-            Compression::Zstd => Box::new(zstd::Decoder::new(file).map_err(io)?),
-        })
+        if self.compression == Compression::None {
+            return Ok(Content { reader: Box::new(file), taken: None });
+        }
+        let taken = Arc::new(AtomicU64::new(0));
+        let file = BufReader::with_capacity(BUFFER, Counted { file, taken: Arc::clone(&taken) });
+        let reader: Box<dyn Read + Send> = match self.compression {
+            Compression::Zstd => {
+                let decoder = zstd::Decoder::with_buffer(file);
+                Box::new(decoder.map_err(|e| Error::io(&self.name, "cannot be unpacked", e))?)
+            }
+            _ => Box::new(MultiGzDecoder::new(file)),
+        };
+        Ok(Content { reader, taken: Some(taken) })
+    }
+}
+
+/// The unpacked content of a file.
+pub(crate) struct Content {
+    /// Reads it.
+    pub(crate) reader: Box<dyn Read + Send>,
+    /// Bytes that were taken from the disk so far, where they are others than those that were read.
+    pub(crate) taken: Option<Arc<AtomicU64>>,
+}
+
+/// A file that counts what is read from it.
+struct Counted {
+    file: File,
+    taken: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.taken.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }
 
@@ -245,7 +275,7 @@ mod tests {
         let input = Input::of_file(spool.path().to_owned(), "-".into(), Some(Arc::new(spool))).unwrap();
         for _ in 0..2 {
             let mut text = String::new();
-            input.open_bytes().unwrap().read_to_string(&mut text).unwrap();
+            input.open_bytes().unwrap().reader.read_to_string(&mut text).unwrap();
             assert_eq!(text, "x\n1\n");
         }
     }

@@ -32,6 +32,7 @@ mod infer;
 mod input;
 mod json;
 mod missing;
+mod notes;
 mod number;
 mod options;
 mod part;

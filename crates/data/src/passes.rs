@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use tabwright_core::{Code, Column, Context, Event, Field, Kind, Role, Schema, Table, Warning};
 
 use crate::assemble::{Assembler, Finished};
-use crate::error::{Place, Position, shown};
-use crate::infer::Note;
+use crate::error::{Place, Position};
+use crate::notes;
 use crate::part::{Mode, Part, Rules};
 use crate::{Error, Input, ReadOptions, Result};
 
@@ -407,7 +407,7 @@ impl<'a, P: Parser> Reading<'a, P> {
         let rules = self.rules;
         let columns = std::mem::take(&mut self.columns);
         let wanted = &self.wanted;
-        let mut finished: Vec<Finished> = columns
+        let finished: Vec<Finished> = columns
             .into_par_iter()
             .filter(|c| wanted.mode(&c.name) != Mode::Skip)
             .map(|column| column.finish(rules))
@@ -422,8 +422,9 @@ impl<'a, P: Parser> Reading<'a, P> {
             warnings.push(Warning::general(Code::RaggedRows, message));
         }
         let spots = self.spots(&finished)?;
-        for column in &mut finished {
-            self.say(column, &spots, &mut warnings)?;
+        let anywhere = Place::file(self.parser.inputs()[0].name());
+        for column in &finished {
+            notes::say(column, |row| spots.get(&row).unwrap_or(&anywhere).clone(), &mut warnings)?;
         }
         let options = self.options;
         let role = |name: &str| options.roles.get(name).copied().unwrap_or(Role::Feature);
@@ -440,17 +441,7 @@ impl<'a, P: Parser> Reading<'a, P> {
 
     /// Finds the places of all rows that are to be named.
     fn spots(&self, finished: &[Finished]) -> Result<HashMap<usize, Place>> {
-        let mut rows: Vec<usize> = Vec::new();
-        for column in finished {
-            rows.extend(column.refused.as_ref().map(|(row, _)| *row));
-            rows.extend(column.large.map(|(row, _)| row));
-            rows.extend(column.notes.iter().filter_map(|note| match note {
-                Note::NearlyNumeric { row, .. } | Note::Infinite { row, .. } | Note::Overflow { row, .. } => Some(*row),
-                Note::AllMissing | Note::MixedDates { .. } => None,
-            }));
-        }
-        rows.sort_unstable();
-        rows.dedup();
+        let rows = notes::rows(finished);
         let mut places = HashMap::new();
         let Some(&last) = rows.last() else { return Ok(places) };
         let mut source = self.parser.open()?;
@@ -468,70 +459,6 @@ impl<'a, P: Parser> Reading<'a, P> {
         }
         Ok(places)
     }
-
-    fn say(&self, column: &mut Finished, spots: &HashMap<usize, Place>, warnings: &mut Vec<Warning>) -> Result<()> {
-        let name = &column.name;
-        let place =
-            |row: &usize| spots.get(row).cloned().unwrap_or_else(|| Place::file(self.parser.inputs()[0].name()));
-        if let Some((row, text)) = &column.refused {
-            return Err(Error::Cell {
-                place: Box::new(place(row).in_column(name)),
-                found: shown(text),
-                problem: refusal(column.kind, text).to_owned(),
-                advice: format!(
-                    "the column is to be read as {}: mend the cell, name it with --na, or choose another type",
-                    column.kind
-                ),
-            });
-        }
-        let notes = std::mem::take(&mut column.notes);
-        for note in &notes {
-            let (code, message) = match note {
-                Note::Overflow { row, text } => {
-                    return Err(Error::Cell {
-                        place: Box::new(place(row).in_column(name)),
-                        found: shown(text),
-                        problem: "beyond the range of numbers (about ±1.8e308)".to_owned(),
-                        advice: format!(
-                            "mend the cell, name it with --na, or read the column as text with --type '{name}=categorical'"
-                        ),
-                    });
-                }
-                Note::AllMissing => (Code::AllMissing, format!("column `{name}` has no value at all")),
-                Note::NearlyNumeric { row, text, share } => (
-                    Code::NearlyNumeric,
-                    format!(
-                        "column `{name}` is {:.1}% numbers but is read as {}, since {} has `{}`; if that means a missing value, say --na '{}'",
-                        100.0 * share,
-                        column.kind,
-                        place(row),
-                        shown(text),
-                        shown(text)
-                    ),
-                ),
-                Note::MixedDates { first, second } => (
-                    Code::MixedDates,
-                    format!(
-                        "column `{name}` mixes formats of dates (`{}`, `{}`) and is read as {}; bring them to one, such as 2024-01-31",
-                        shown(first),
-                        shown(second),
-                        column.kind
-                    ),
-                ),
-                Note::Infinite { row, text } => (
-                    Code::Infinite,
-                    format!("column `{name}` holds infinite numbers (`{}`, {} is the first)", shown(text), place(row)),
-                ),
-            };
-            warnings.push(Warning::column(code, name, message));
-        }
-        if let Some((row, bytes)) = column.large {
-            let megabytes = bytes as f64 / f64::from(1 << 20);
-            let message = format!("column `{name}` has a cell of {megabytes:.1} MB ({})", place(&row));
-            warnings.push(Warning::column(Code::LargeCell, name, message));
-        }
-        Ok(())
-    }
 }
 
 fn read_wave<P: Send + Sync>(source: &mut dyn Pieces<Piece = P>) -> Wave<P> {
@@ -545,19 +472,4 @@ fn read_wave<P: Send + Sync>(source: &mut dyn Pieces<Piece = P>) -> Wave<P> {
         }
     }
     Wave { pieces, end: None }
-}
-
-/// What is wrong with a cell that is not of the kind asked for.
-pub(crate) fn refusal(kind: Kind, text: &str) -> &'static str {
-    match kind {
-        Kind::Integer if crate::number::parse(text.as_bytes()).is_some() => "not a whole number (or beyond 64 bits)",
-        Kind::Integer => "not a whole number",
-        Kind::Float if crate::number::parse(text.as_bytes()).is_some() => {
-            "beyond the range of numbers (about ±1.8e308)"
-        }
-        Kind::Float => "not a number",
-        Kind::Boolean => "neither true nor false",
-        Kind::Timestamp => "not an ISO 8601 date or time (such as 2024-01-31 or 2024-01-31T10:11:12Z)",
-        Kind::Categorical | Kind::Text => "not text",
-    }
 }

@@ -60,6 +60,7 @@ pub fn read_table(inputs: &[Input], options: &ReadOptions, context: Context<'_>)
         Format::Parquet | Format::Arrow => {
             let parser = ArrowParser::new(inputs, format, options, &rules)?;
             let names = parser.names();
+            check_names(&names, options)?;
             let outcome = Reading::new(&parser, Some(&names), options, &rules, context).read()?;
             (outcome, Details::of_format(format), names)
         }
@@ -104,7 +105,7 @@ fn read_csv(inputs: &[Input], options: &ReadOptions, rules: &Rules, context: Con
                 };
                 return Ok((outcome, details, names));
             }
-            Err(Error::Encoding { place, offset, encoding }) => {
+            Err(Error::Encoding { place, offset, encoding }) if encoding == encoding_rs::UTF_8.name() => {
                 // Nobody asked for UTF-8: the file is read again as what it most likely is.
                 let guess = files.iter_mut().find(|f| f.input.name() == place.file && f.choice == Choice::Detect);
                 match guess {

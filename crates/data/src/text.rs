@@ -11,8 +11,9 @@ use tabwright_core::{Category, Levels};
 /// Cells after which a piece's dictionary is judged.
 const TRIAL: usize = 1024;
 
-/// Levels that are stored together, so that they can be handed over without being held twice.
-const CHUNK: usize = 1 << 14;
+/// Bytes of levels that are stored together: they are handed over chunk by chunk, so that only one is held twice. Above
+/// 32 MB the usual allocators give memory back to the system at once.
+const CHUNK: usize = if cfg!(test) { 1 << 10 } else { 40 << 20 };
 
 /// One hasher for all: the hashes of a piece serve the whole column. Nothing that is kept depends on them.
 static HASHER: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
@@ -109,8 +110,8 @@ impl TextPart {
 #[derive(Debug, Default)]
 pub(crate) struct TextColumn {
     codes: Vec<u32>,
-    /// The levels by code, [`CHUNK`] together.
-    chunks: Vec<Strings>,
+    /// The levels by code, with the code of each chunk's first.
+    chunks: Vec<(u32, Strings)>,
     n_levels: usize,
     table: Table,
 }
@@ -134,20 +135,20 @@ impl TextColumn {
     }
 
     fn intern(&mut self, text: &str, hash: u32) -> u32 {
-        let chunks = &self.chunks;
-        let is_same =
-            |&(h, code): &(u32, u32)| h == hash && chunks[code as usize / CHUNK].get(code as usize % CHUNK) == text;
+        let is_same = |&(h, code): &(u32, u32)| h == hash && level(&self.chunks, code) == text;
         if let Some(&(_, code)) = self.table.find(spread(hash), is_same) {
             return code;
-        }
-        if self.n_levels == self.chunks.len() * CHUNK {
-            self.chunks.push(Strings::default());
         }
         let code = self.n_levels as u32;
         assert!(code < MISSING_CODE, "invariant: a column has fewer than 2^32 - 1 rows, so fewer levels");
         self.n_levels += 1;
-        if let Some(chunk) = self.chunks.last_mut() {
-            chunk.push(text);
+        match self.chunks.last_mut() {
+            Some((_, chunk)) if chunk.text.len() < CHUNK => chunk.push(text),
+            _ => {
+                let mut chunk = Strings::default();
+                chunk.push(text);
+                self.chunks.push((code, chunk));
+            }
         }
         self.table.insert_unique(spread(hash), (hash, code), |&(h, _)| spread(h));
         code
@@ -169,9 +170,16 @@ impl TextColumn {
         let mut codes = self.codes;
         codes.shrink_to_fit();
         // Each chunk is let go when its last level is copied.
-        let levels: Levels = self.chunks.into_iter().flat_map(Level::all).collect();
+        let levels: Levels = self.chunks.into_iter().flat_map(|(_, chunk)| Level::all(chunk)).collect();
         Category { codes, levels: Arc::new(levels) }
     }
+}
+
+/// The string of a code.
+fn level(chunks: &[(u32, Strings)], code: u32) -> &str {
+    let index = chunks.partition_point(|(first, _)| *first <= code) - 1;
+    let (first, chunk) = &chunks[index];
+    chunk.get((code - first) as usize)
 }
 
 /// A level that keeps its chunk.

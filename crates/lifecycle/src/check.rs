@@ -41,7 +41,9 @@ pub fn check(artifact: &Artifact, options: &CheckOptions, context: Context<'_>) 
     read.na.extend(signature.na.iter().cloned());
     read.zone.clone_from(&signature.zone);
     let outcome = tabwright_data::read_table(&inputs, &read, context)?;
-    let verdict = contract::check(artifact.model(), &artifact.evidence.summaries, &outcome.table, options.limits);
+    let summaries = &artifact.evidence.summaries;
+    let time = tabwright_data::format_timestamp;
+    let verdict = contract::check(artifact.model(), summaries, &outcome.table, options.limits, time);
     let notes = outcome.warnings.into_iter().chain(verdict.notes).collect();
     Ok(Checked { rows: outcome.table.n_rows(), breaches: verdict.breaches, notes })
 }

@@ -37,7 +37,15 @@ pub struct Verdict {
 }
 
 /// Holds a table against the contract of a model.
-pub fn check(model: &Model, summaries: &[ColumnSummary], table: &Table, limits: Limits) -> Verdict {
+///
+/// `time` writes a timestamp (microseconds since 1970) for a person.
+pub fn check(
+    model: &Model,
+    summaries: &[ColumnSummary],
+    table: &Table,
+    limits: Limits,
+    time: fn(i64) -> String,
+) -> Verdict {
     let mut verdict = Verdict::default();
     let schema = table.schema();
     for (i, input) in model.pipeline().inputs().iter().enumerate() {
@@ -63,7 +71,7 @@ pub fn check(model: &Model, summaries: &[ColumnSummary], table: &Table, limits: 
             _ => None,
         });
         let summary = summaries.iter().find(|s| s.name == input.name);
-        let own = Own { name: &input.name, column, rows: Rows::all(table.block()) };
+        let own = Own { name: &input.name, column, rows: Rows::all(table.block()), time };
         own.unseen(levels, limits.unseen, &mut verdict);
         own.out_of_range(summary, limits.out_of_range, &mut verdict);
         own.more_missing(summary, limits.more_missing, &mut verdict);
@@ -84,6 +92,7 @@ struct Own<'a> {
     name: &'a str,
     column: &'a Column,
     rows: Rows<'a>,
+    time: fn(i64) -> String,
 }
 
 impl Own<'_> {
@@ -109,8 +118,12 @@ impl Own<'_> {
         };
         let count = self.rows.set().iter().filter(outside).count();
         let Some(first) = self.rows.set().iter().find(outside) else { return };
-        let example = crate::levels::shortest(self.column.number(first));
-        let (low, high) = (crate::levels::shortest(numbers.min), crate::levels::shortest(numbers.max));
+        let shown = |x: f64| match self.column {
+            Column::Timestamp(_) => (self.time)(x as i64),
+            _ => crate::levels::shortest(x),
+        };
+        let (low, high) = (shown(numbers.min), shown(numbers.max));
+        let example = shown(self.column.number(first));
         let text = format!(
             "lie outside of [{low}, {high}], the range of the training rows, such as {example} in row {}",
             first + 1

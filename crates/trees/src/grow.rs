@@ -6,6 +6,7 @@
 mod rows;
 
 use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 pub use rows::{LocalRows, Remains};
 
@@ -93,13 +94,72 @@ pub struct GrowLimits {
     pub max_leaves: usize,
 }
 
-/// A node with a split that gains.
+/// A node with a split that gains. Ordered by the gain; of equal ones the earlier node comes first.
 struct Candidate {
     node: NodeId,
     depth: usize,
     split: BinSplit,
     /// Kept so that a child can be subtracted from it; none where memory is short.
     histogram: Option<Histogram>,
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.split.gain.total_cmp(&other.split.gain).then(other.node.cmp(&self.node))
+    }
+}
+
+/// Candidates that wait for their round.
+struct Waiting {
+    growth: Growth,
+    /// Depth-wise: the next level, in the order of its nodes.
+    level: Vec<Candidate>,
+    /// Leaf-wise: all open leaves.
+    leaves: BinaryHeap<Candidate>,
+    held_bytes: usize,
+}
+
+impl Waiting {
+    fn new(growth: Growth) -> Self {
+        Waiting { growth, level: Vec::new(), leaves: BinaryHeap::new(), held_bytes: 0 }
+    }
+
+    fn push(&mut self, candidate: Candidate) {
+        self.held_bytes += candidate.histogram.as_ref().map_or(0, Histogram::bytes);
+        match self.growth {
+            Growth::Depthwise => self.level.push(candidate),
+            Growth::Leafwise => self.leaves.push(candidate),
+        }
+    }
+
+    /// The candidates of the next round: a whole level, up to `most`, or the one with the largest gain.
+    fn next_round(&mut self, most: usize) -> Vec<Candidate> {
+        let chosen: Vec<Candidate> = match self.growth {
+            Growth::Depthwise => {
+                let mut level = std::mem::take(&mut self.level);
+                level.sort_by_key(|c| c.node);
+                level.truncate(most);
+                level
+            }
+            Growth::Leafwise => self.leaves.pop().into_iter().collect(),
+        };
+        self.held_bytes -= chosen.iter().filter_map(|c| c.histogram.as_ref()).map(Histogram::bytes).sum::<usize>();
+        chosen
+    }
 }
 
 /// A node that may become a candidate.
@@ -125,10 +185,14 @@ impl Grower<'_> {
     /// Depends on the sums of the rows alone, not on who holds them.
     pub fn grow(&self, source: &mut dyn Histograms) -> GrownTree {
         let mut made: Vec<NodeSplit> = Vec::new();
-        let mut waiting = self.root(source);
+        let mut waiting = Waiting::new(self.limits.growth);
+        self.open_root(source, &mut waiting);
         let mut n_nodes = 1;
-        while !waiting.is_empty() && made.len() + 1 < self.limits.max_leaves {
-            let chosen = self.choose(&mut waiting, self.limits.max_leaves - 1 - made.len());
+        while made.len() + 1 < self.limits.max_leaves {
+            let chosen = waiting.next_round(self.limits.max_leaves - 1 - made.len());
+            if chosen.is_empty() {
+                break;
+            }
             let splits: Vec<NodeSplit> = chosen
                 .iter()
                 .map(|candidate| {
@@ -146,9 +210,9 @@ impl Grower<'_> {
         finish(source, &made)
     }
 
-    fn root(&self, source: &mut dyn Histograms) -> Vec<Candidate> {
+    fn open_root(&self, source: &mut dyn Histograms, waiting: &mut Waiting) {
         if self.limits.max_leaves < 2 || self.limits.max_depth < 1 {
-            return Vec::new();
+            return;
         }
         let histogram = source.histograms(&[0]).remove(0);
         // Every feature counts every row, so the sums of any one are those of the node.
@@ -160,28 +224,9 @@ impl Grower<'_> {
             histogram.sums_into(self.splitter.layout, f, &mut sums);
             (!sums.is_empty()).then(|| sums.iter().fold(Sums::default(), |a, b| a + *b))
         });
-        let Some(total) = total else { return Vec::new() };
-        let mut waiting = Vec::new();
-        self.evaluate(source, Open { node: 0, depth: 0, total }, histogram, &mut waiting);
-        waiting
-    }
-
-    /// Takes the candidates of the next round out of `waiting`: a whole level, or the one with the largest gain.
-    fn choose(&self, waiting: &mut Vec<Candidate>, most: usize) -> Vec<Candidate> {
-        match self.limits.growth {
-            Growth::Depthwise => {
-                let mut level = std::mem::take(waiting);
-                level.truncate(most);
-                level
-            }
-            Growth::Leafwise => {
-                let order = |a: &Candidate, b: &Candidate| match a.split.gain.total_cmp(&b.split.gain) {
-                    Ordering::Equal => b.node.cmp(&a.node),
-                    unequal => unequal,
-                };
-                let best = (0..waiting.len()).max_by(|&a, &b| order(&waiting[a], &waiting[b]));
-                best.map(|i| waiting.swap_remove(i)).into_iter().collect()
-            }
+        match total {
+            Some(total) => self.evaluate(source, Open { node: 0, depth: 0, total }, histogram, waiting),
+            None => source.recycle(histogram),
         }
     }
 
@@ -191,7 +236,7 @@ impl Grower<'_> {
         source: &mut dyn Histograms,
         parents: Vec<Candidate>,
         splits: &[NodeSplit],
-        waiting: &mut Vec<Candidate>,
+        waiting: &mut Waiting,
     ) {
         let mut counted: Vec<NodeId> = Vec::new();
         let mut plans = Vec::new();
@@ -235,7 +280,6 @@ impl Grower<'_> {
                 source.recycle(small_histogram);
             }
         }
-        waiting.sort_by_key(|c| c.node);
     }
 
     fn can_be_split(&self, open: &Open) -> bool {
@@ -244,14 +288,12 @@ impl Grower<'_> {
     }
 
     /// Looks for a split; a node without one stays a leaf.
-    fn evaluate(&self, source: &mut dyn Histograms, open: Open, histogram: Histogram, waiting: &mut Vec<Candidate>) {
+    fn evaluate(&self, source: &mut dyn Histograms, open: Open, histogram: Histogram, waiting: &mut Waiting) {
         let Open { node, depth, total } = open;
         match self.splitter.find(&histogram, total, source.units()) {
             None => source.recycle(histogram),
             Some(split) => {
-                let held = waiting.iter().filter(|c| c.histogram.is_some()).count();
-                let fits = (held + 1) * histogram.bytes() <= POOL_BYTES;
-                let histogram = if fits {
+                let histogram = if waiting.held_bytes + histogram.bytes() <= POOL_BYTES {
                     Some(histogram)
                 } else {
                     source.recycle(histogram);

@@ -13,7 +13,7 @@ use crate::gradient::{Cell, FixedGradients, Narrow, Packing, Sums, Units, Wide};
 /// of the first-level cache.
 const STRIDE: usize = 264;
 /// Rows whose cells are gathered once and added to every group: they stay in the first-level cache.
-const BLOCK_ROWS: usize = 1_024;
+const BLOCK_ROWS: usize = 512;
 /// Additions below which a second thread costs more than it brings.
 const PARALLEL_ADDS: usize = 1 << 17;
 
@@ -159,8 +159,12 @@ impl Histogram {
         }
     }
 
-    /// Forgets all rows.
-    pub fn clear(&mut self, layout: &Layout) {
+    /// Forgets all rows, and makes ready for sums of up to `n_rows` rows.
+    pub fn clear(&mut self, layout: &Layout, n_rows: usize) {
+        self.packing = match self.cells {
+            Cells::Narrow(_) => Packing::narrow(n_rows),
+            Cells::Wide(_) => Packing::wide(n_rows),
+        };
         each_kind!(&mut self.cells, cells => {
             for place in &layout.places {
                 cells[place.first_cell..place.first_cell + place.n_codes].fill(Default::default());
@@ -272,49 +276,49 @@ fn add_range<C: Cell>(
 ) {
     let mut block = Vec::with_capacity(BLOCK_ROWS);
     for start in positions.clone().step_by(BLOCK_ROWS) {
-        let end = (start + BLOCK_ROWS).min(positions.end);
+        let range = start..(start + BLOCK_ROWS).min(positions.end);
         block.clear();
         match rows {
-            NodeRows::All(_) => {
-                block.extend((start..end).map(cell_of));
-                for group in groups {
-                    match &group.codes {
-                        Codes::Four(codes) => add_block(codes[start..end].iter(), &block, group, cells),
-                        Codes::Eight(codes) => add_block(codes[start..end].iter(), &block, group, cells),
-                        Codes::Sixteen(codes) => add_block(codes[start..end].iter(), &block, group, cells),
-                    }
-                }
-            }
-            NodeRows::List(list) => {
-                let list = &list[start..end];
-                block.extend(list.iter().map(|&row| cell_of(row as usize)));
-                for group in groups {
-                    match &group.codes {
-                        Codes::Four(codes) => add_block(at(codes, list), &block, group, cells),
-                        Codes::Eight(codes) => add_block(at(codes, list), &block, group, cells),
-                        Codes::Sixteen(codes) => add_block(at(codes, list), &block, group, cells),
-                    }
-                }
+            NodeRows::All(_) => block.extend(range.clone().map(cell_of)),
+            NodeRows::List(list) => block.extend(list[range.clone()].iter().map(|&row| cell_of(row as usize))),
+        }
+        for group in groups {
+            match &group.codes {
+                Codes::Four(codes) => add_group(codes, rows, range.clone(), &block, group, cells),
+                Codes::Eight(codes) => add_group(codes, rows, range.clone(), &block, group, cells),
+                Codes::Sixteen(codes) => add_group(codes, rows, range.clone(), &block, group, cells),
             }
         }
     }
 }
 
-fn at<'a, T>(values: &'a [T], list: &'a [u32]) -> impl Iterator<Item = &'a T> {
-    list.iter().map(|&row| &values[row as usize])
-}
-
-/// The kernel: one read-modify-write per row and feature.
-#[inline]
-fn add_block<'a, C: Cell, const W: usize>(
-    codes: impl Iterator<Item = &'a [u8; W]>,
+fn add_group<C: Cell, const W: usize>(
+    codes: &[[u8; W]],
+    rows: NodeRows<'_>,
+    range: std::ops::Range<usize>,
     block: &[C],
     group: &Group,
     cells: &mut [C],
 ) {
+    match rows {
+        NodeRows::All(_) => add_block(&codes[range], block, group, cells),
+        NodeRows::List(list) => {
+            // Bins of rows from all over the table are brought together first: a loop that does nothing else has many
+            // more cache misses in flight than the one that adds.
+            let mut gathered = [[0; W]; BLOCK_ROWS];
+            let list = &list[range];
+            gathered.iter_mut().zip(list).for_each(|(to, &row)| *to = codes[row as usize]);
+            add_block(&gathered[..list.len()], block, group, cells);
+        }
+    }
+}
+
+/// The kernel: one read-modify-write per row and feature.
+#[inline]
+fn add_block<C: Cell, const W: usize>(codes: &[[u8; W]], block: &[C], group: &Group, cells: &mut [C]) {
     let (lanes, _) = cells[group.first_cell..][..W * STRIDE].as_chunks_mut::<STRIDE>();
     let lanes: &mut [[C; STRIDE]; W] = lanes.try_into().expect("invariant: a group has a stride per lane");
-    for (codes, &cell) in codes.zip(block) {
+    for (codes, &cell) in codes.iter().zip(block) {
         for lane in 0..W {
             lanes[lane][codes[lane] as usize].add(cell);
         }

@@ -268,11 +268,11 @@ impl Search<'_> {
             .collect();
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let most = params.max_cat_threshold.min(order.len().div_ceil(2));
-        self.from_one_end(sums, order.iter().take(most).map(|o| o.1));
-        self.from_one_end(sums, order.iter().rev().take(most).map(|o| o.1));
+        self.take_from_end(sums, order.iter().take(most).map(|o| o.1));
+        self.take_from_end(sums, order.iter().rev().take(most).map(|o| o.1));
     }
 
-    fn from_one_end(&mut self, sums: &[Sums], order: impl Iterator<Item = usize>) {
+    fn take_from_end(&mut self, sums: &[Sums], order: impl Iterator<Item = usize>) {
         let params = self.splitter.params;
         let (mut left, mut set, mut group) = (Sums::default(), [0; 4], 0);
         for bin in order {

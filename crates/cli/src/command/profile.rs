@@ -44,7 +44,7 @@ fn text(profile: &Profile) -> String {
         };
         text += &format!("; target `{target}`: {}{labels}", task.name());
     }
-    let mut table = screen::table(&["column", "kind", "missing", "distinct", "distribution"]);
+    let mut table = screen::text_table(&["column", "kind", "missing", "distinct", "distribution"]);
     for column in &profile.columns {
         let share = column.missing as f64 / (column.count.max(1)) as f64;
         let about = if column.distinct_exact { "" } else { "≈" };

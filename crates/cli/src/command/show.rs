@@ -73,7 +73,7 @@ fn overview(artifact: &Artifact) -> String {
 }
 
 fn inputs(pipeline: &Pipeline) -> String {
-    let mut table = screen::table(&["input", "kind", "becomes"]);
+    let mut table = screen::text_table(&["input", "kind", "becomes"]);
     for (i, input) in pipeline.inputs().iter().enumerate() {
         let becomes = becomes(pipeline, i);
         table.add_row([input.name.clone(), input.kind.to_string(), becomes]);

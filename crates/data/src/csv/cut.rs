@@ -117,9 +117,9 @@ impl Cutter {
         Cutter { source, dialect, file, name: name.to_owned(), buffer, start, more, handed_out, is_first }
     }
 
-    /// Bytes of the file that were read.
+    /// Bytes taken from the disk so far.
     pub(crate) fn taken(&self) -> u64 {
-        self.source.consumed()
+        self.source.taken()
     }
 
     /// The next piece of about so many bytes.

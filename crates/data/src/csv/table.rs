@@ -76,31 +76,36 @@ impl<'a> CsvParser<'a> {
     }
 }
 
-/// The text of a piece, if it is text.
+/// The text of a piece.
 ///
 /// # Errors
-/// For bytes that are not UTF-8, NUL bytes, and a quote that is never closed; lines are counted within the piece.
+/// For bytes that are not UTF-8; lines are counted within the piece.
 pub(crate) fn checked_text<'p>(file: &CsvFile, piece: &'p TextPiece) -> Result<&'p str> {
-    let name = file.input.name();
-    let newline = file.dialect.newline;
-    let text = checked(&piece.bytes, false).map_err(|at| Error::Encoding {
-        place: Place::line(name, 1 + memchr::memchr_iter(newline, &piece.bytes[..at]).count() as u64),
-        offset: piece.offset + at as u64,
-        encoding: "UTF-8".into(),
-    })?;
-    if let Some(at) = memchr::memchr(0, &piece.bytes) {
-        let message = "a NUL byte; the file is not text, is damaged, or is in another encoding (see --encoding)";
-        return Err(Error::unreadable(Place::line(name, line_of(text, at, file.dialect)), message));
-    }
-    if let Some(open) = piece.unclosed {
-        let place = Place::line(name, line_of(text, open, file.dialect));
-        let message = format!(
-            "the quote `{}` that opens here is never closed; close it, or choose another --quote",
-            file.dialect.quote as char
-        );
-        return Err(Error::unreadable(place, message));
-    }
-    Ok(text)
+    checked(&piece.bytes, false).map_err(|at| {
+        let line = 1 + memchr::memchr_iter(file.dialect.newline, &piece.bytes[..at]).count() as u64;
+        let place = Place::line(file.input.name(), line);
+        Error::Encoding { place, offset: piece.offset + at as u64, encoding: "UTF-8".into() }
+    })
+}
+
+/// The first thing in the text of a piece that no CSV may have, a NUL byte or a quote that is never closed: its position
+/// and the error, with the line counted within the piece.
+pub(crate) fn flaw(file: &CsvFile, piece: &TextPiece, text: &str) -> Option<(usize, Error)> {
+    let nul = memchr::memchr(0, text.as_bytes());
+    let (at, message) = match (nul, piece.unclosed) {
+        (None, None) => return None,
+        (Some(at), open) if open.is_none_or(|open| at < open) => {
+            let message = "a NUL byte; the file is not text, is damaged, or is in another encoding (see --encoding)";
+            (at, message.to_owned())
+        }
+        (_, open) => {
+            let quote = file.dialect.quote as char;
+            let advice = "close it, or choose another --quote";
+            (open.unwrap_or(0), format!("the quote `{quote}` that opens here is never closed; {advice}"))
+        }
+    };
+    let place = Place::line(file.input.name(), line_of(text, at, file.dialect));
+    Some((at, Error::unreadable(place, message)))
 }
 
 /// The position of each column of a file among those of the first file.
@@ -145,8 +150,13 @@ impl Parser for CsvParser<'_> {
         let dialect = self.files[piece.file].dialect;
         let mut modes = modes.by_position.clone();
         let rows = self.visit(piece, text, &modes);
-        if let Some((start, cells)) = rows.trouble {
-            return Err(self.too_many(piece, text, start, cells));
+        // Whatever comes first is told, so that the error does not depend on where the pieces end.
+        match (rows.trouble, flaw(&self.files[piece.file], piece, text)) {
+            (Some((start, cells)), flaw) if flaw.as_ref().is_none_or(|(at, _)| start < *at) => {
+                return Err(self.too_many(piece, text, start, cells));
+            }
+            (_, Some((_, error))) => return Err(error),
+            _ => {}
         }
         let short_rows = rows.short.map(|(count, start)| (count, line_of(text, start, dialect)));
         let mut columns: Vec<Option<Part>> = (0..self.n_columns).map(|_| None).collect();

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::csv::cut::{Cutter, TextPiece};
 use crate::csv::open::{CsvFile, checked};
+use crate::csv::table::{checked_text, flaw};
 use crate::csv::walk::{Visit, line_of, walk};
 use crate::decode::{Choice, TextSource};
 use crate::error::{Place, Position};
@@ -133,9 +134,11 @@ impl Batched for CsvBatches {
     }
 
     fn parse(shape: &Shape, (piece, lines_before): (TextPiece, u64)) -> Result<Option<StreamBlock>> {
-        let text = crate::csv::table::checked_text(&shape.files[piece.file], &piece);
-        let text = text.map_err(|e| e.shift_lines(lines_before))?;
         let file = &shape.files[piece.file];
+        let text = checked_text(file, &piece).map_err(|e| e.shift_lines(lines_before))?;
+        if let Some((_, error)) = flaw(file, &piece, text) {
+            return Err(error.shift_lines(lines_before));
+        }
         let mut rows = Rows {
             slots: Slots::new(&shape.request, shape.request.batch_size.min(text.len())),
             route: &shape.routes[piece.file],

@@ -6,9 +6,9 @@ use tabwright_core::{Category, Column, Kind, LevelsBuilder};
 use crate::error::shown;
 use crate::infer::boolean_levels;
 use crate::missing::{self, trim};
+use crate::notes::refusal;
 use crate::number::{self, Number};
 use crate::part::{self, Rules, integers_to_floats};
-use crate::passes::refusal;
 use crate::time;
 
 use super::BadRow;

@@ -23,9 +23,14 @@ pub(super) struct Raw {
 impl Raw {
     /// A table in memory.
     pub(super) fn of_table(table: Table) -> Self {
-        let fingerprint = tabwright_data::Fingerprint::of(&table).blake3;
+        let fingerprint = named(&tabwright_data::Fingerprint::of(&table));
         Raw { table, test_from: None, warnings: Vec::new(), fingerprint }
     }
+}
+
+/// A fingerprint with the name of its hash.
+fn named(fingerprint: &tabwright_data::Fingerprint) -> String {
+    format!("blake3:{}", fingerprint.blake3)
 }
 
 /// Rows with a target, and what is asked of them.
@@ -80,7 +85,7 @@ pub(super) fn read(config: &Config, context: Context<'_>) -> Result<Prepared> {
     }
     let read = tabwright_data::read_table(&inputs, &config.data.read_options()?, context)?;
     let test_from = (!config.split.files.is_empty()).then(|| read.rows_per_input[..n_main].iter().sum());
-    prepare(Raw { table: read.table, test_from, warnings: read.warnings, fingerprint: read.fingerprint.blake3 }, config)
+    prepare(Raw { table: read.table, test_from, warnings: read.warnings, fingerprint: named(&read.fingerprint) }, config)
 }
 
 /// Resolves roles, target and features of a table.

@@ -1,6 +1,7 @@
 //! The invariants that span crates: nothing leaks, one road, same bytes anywhere.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+mod formats;
 mod leakage;
 mod one_road;
 mod same_bytes;

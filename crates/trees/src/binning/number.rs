@@ -123,11 +123,11 @@ fn equal_counts(distinct: &[(f64, usize)], max_bin: usize) -> Vec<usize> {
     let mut wanted = rows_left / bins_left;
     let mut ends = Vec::with_capacity(max_bin);
     let mut count = 0;
-    for i in 0..distinct.len() - 1 {
+    for (i, &(_, rows)) in distinct[..distinct.len() - 1].iter().enumerate() {
         if !is_big(i) {
-            rows_left -= distinct[i].1 as f64;
+            rows_left -= rows as f64;
         }
-        count += distinct[i].1;
+        count += rows;
         let full = count as f64 >= wanted || is_big(i) || (is_big(i + 1) && count as f64 >= (wanted * 0.5).max(1.0));
         if full {
             ends.push(i + 1);

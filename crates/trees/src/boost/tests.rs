@@ -1,1 +1,268 @@
+use proptest::prelude::*;
+use tabwright_core::random::{Keyed, Purpose};
+use tabwright_core::{numeric, parallel};
+use tabwright_model::FeatureColumn;
 
+use super::*;
+
+static NEVER: Cancel = Cancel::new();
+
+fn binary() -> Task {
+    Task::Binary { labels: ["no".into(), "yes".into()] }
+}
+
+fn classes(n: usize) -> Task {
+    Task::Multiclass { labels: (0..n).map(|i| i.to_string()).collect() }
+}
+
+fn uniform(seed: u64) -> impl Fn(usize) -> f64 {
+    let keyed = Keyed::new(seed, Purpose::Example);
+    move |i| keyed.uniform(i as u64)
+}
+
+/// A number, a number with missing values, a category and a constant.
+fn features(n: usize, seed: u64) -> Features {
+    let (a, b, c) = (uniform(seed), uniform(seed + 1000), uniform(seed + 2000));
+    let columns = vec![
+        FeatureColumn::Number((0..n).map(&a).collect()),
+        FeatureColumn::Number((0..n).map(|i| if b(i) < 0.2 { f64::NAN } else { b(i) }).collect()),
+        FeatureColumn::Code { codes: (0..n).map(|i| (c(i) * 12.0) as u32).collect(), n_codes: 12 },
+        FeatureColumn::Number(vec![3.0; n]),
+    ];
+    Features::new(n, columns)
+}
+
+/// What is to be found in [`features`].
+fn signal(features: &Features) -> Vec<f64> {
+    let [FeatureColumn::Number(a), FeatureColumn::Number(b), FeatureColumn::Code { codes, .. }, _] = features.columns()
+    else {
+        panic!("features have other columns")
+    };
+    let value = |i: usize| {
+        let missing = if b[i].is_nan() { 1.0 } else { 0.0 };
+        let level = [0.5, -1.0, 1.5][codes[i] as usize % 3];
+        2.0 * (if a[i] > 0.6 { 1.0 } else { -1.0 }) + missing + level
+    };
+    (0..a.len()).map(value).collect()
+}
+
+fn targets(task: &Task, features: &Features, seed: u64) -> Targets {
+    let noise = uniform(seed + 3000);
+    let of = |(i, s): (usize, f64)| match task {
+        Task::Regression => s + noise(i) - 0.5,
+        Task::Binary { .. } => f64::from(u8::from(noise(i) < numeric::sigmoid(s))),
+        Task::Multiclass { labels } => ((s + 3.0 + noise(i)).floor()).clamp(0.0, labels.len() as f64 - 1.0),
+    };
+    Targets::new(signal(features).into_iter().enumerate().map(of).collect())
+}
+
+fn request<'a>(features: &'a Features, targets: &'a Targets, task: &'a Task) -> Request<'a> {
+    Request { features, targets, task, seed: 7, early_stopping: None, cancel: &NEVER }
+}
+
+fn scores(trees: &Trees, features: &Features) -> Vec<f64> {
+    let mut out = vec![0.0; features.n_rows() * trees.n_outputs()];
+    trees.raw_scores(features, &mut out);
+    out
+}
+
+fn objective(task: &Task) -> Box<dyn Objective> {
+    match task {
+        Task::Regression => Box::new(SquaredError),
+        Task::Binary { .. } => Box::new(BinaryLogLoss),
+        Task::Multiclass { labels } => {
+            Box::new(Softmax { n_classes: labels.len(), hessian_factor: 2.0, from_shares: true })
+        }
+    }
+}
+
+fn mean_loss(task: &Task, scores: &[f64], targets: &Targets) -> f64 {
+    let (objective, k) = (objective(task), scores.len() / targets.len());
+    let loss = |i: usize| objective.loss(&scores[i * k..][..k], targets.values[i]);
+    parallel::sum(targets.len(), loss) / targets.len() as f64
+}
+
+fn small(growth: Growth) -> BoostParams {
+    let defaults = match growth {
+        Growth::Depthwise => BoostParams::depthwise(),
+        Growth::Leafwise => BoostParams::leafwise(),
+    };
+    BoostParams { n_estimators: 20, ..defaults }
+}
+
+#[test]
+fn both_growths_learn_every_task() {
+    for task in [Task::Regression, binary(), classes(5)] {
+        let (train, test) = (features(3_000, 1), features(2_000, 2));
+        let (y, y_test) = (targets(&task, &train, 1), targets(&task, &test, 2));
+        let base = objective(&task).base_scores(crate::objective::Labels { values: &y.values, weights: None });
+        let constant: Vec<f64> = (0..y_test.len()).flat_map(|_| base.clone()).collect();
+        let floor = mean_loss(&task, &constant, &y_test);
+        for growth in [Growth::Depthwise, Growth::Leafwise] {
+            let fitted = fit(&request(&train, &y, &task), &small(growth)).unwrap();
+            assert_eq!(fitted.best_round, 20);
+            assert_eq!(fitted.trees.n_trees(), 20 * task.n_outputs());
+            let loss = mean_loss(&task, &scores(&fitted.trees, &test), &y_test);
+            assert!(loss < 0.75 * floor, "{task:?} {growth:?}: {loss} of {floor}");
+            assert_eq!(fitted.trees.split_counts()[3], 0, "a constant is never split on");
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_grows_the_same_bytes() {
+    let n = 40_000;
+    let train = features(n, 3);
+    for task in [Task::Regression, binary(), classes(3)] {
+        let y = targets(&task, &train, 3);
+        for growth in [Growth::Depthwise, Growth::Leafwise] {
+            let params = BoostParams { n_estimators: 3, subsample: 0.8, colsample_bytree: 0.75, ..small(growth) };
+            let on = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| fit(&request(&train, &y, &task), &params)).unwrap().trees
+            };
+            let one = on(1);
+            assert!([2, 3, 8].into_iter().all(|threads| on(threads) == one), "{task:?} {growth:?}");
+        }
+    }
+}
+
+#[test]
+fn the_first_leaf_values_are_newton_steps() {
+    let x = Features::new(4, vec![FeatureColumn::Number(vec![0.0, 0.0, 1.0, 1.0])]);
+    let y = Targets::new(vec![1.0, 3.0, 5.0, 9.0]);
+    let params = BoostParams { n_estimators: 1, ..BoostParams::depthwise() };
+    let fitted = fit(&request(&x, &y, &Task::Regression), &params).unwrap();
+    // The mean is 4.5; the left side lacks −5 over 2 rows, λ = 1, η = 0.3.
+    let found = scores(&fitted.trees, &x);
+    assert!((found[0] - (4.5 - 0.3 * 5.0 / 3.0)).abs() < 1e-8, "{found:?}");
+    assert!((found[2] - (4.5 + 0.3 * 5.0 / 3.0)).abs() < 1e-8, "{found:?}");
+}
+
+#[test]
+fn a_weight_is_a_number_of_rows() {
+    let n = 600;
+    let train = features(n, 4);
+    for task in [Task::Regression, binary(), classes(3)] {
+        let y = targets(&task, &train, 4);
+        let times: Vec<usize> = (0..n).map(|i| (i * 7) % 4).collect();
+        let weighted = Targets { weights: Some(times.iter().map(|&t| t as f64).collect()), ..y.clone() };
+        let repeated: Vec<u32> = (0..n as u32).flat_map(|i| vec![i; times[i as usize]]).collect();
+        let (train_again, y_again) = (train.take(&repeated), y.take(&repeated));
+        // Limits that count rows, and bins and levels by rows, cannot be the same.
+        let params = BoostParams { n_estimators: 5, max_bin: 255, max_cat_to_onehot: 64, ..BoostParams::depthwise() };
+        let numbers = |f: &Features| {
+            let level = |x: &f64| (x * 50.0).floor();
+            let columns = f.columns().iter().map(|c| match c {
+                FeatureColumn::Number(v) => FeatureColumn::Number(v.iter().map(level).collect()),
+                other => other.clone(),
+            });
+            Features::new(f.n_rows(), columns.collect())
+        };
+        let (train, train_again) = (numbers(&train), numbers(&train_again));
+        let a = fit(&request(&train, &weighted, &task), &params).unwrap().trees;
+        let b = fit(&request(&train_again, &y_again, &task), &params).unwrap().trees;
+        for (a, b) in scores(&a, &train).iter().zip(scores(&b, &train)) {
+            assert!((a - b).abs() < 1e-5 * (1.0 + a.abs()), "{task:?}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn early_stopping_keeps_the_rounds_with_the_least_loss() {
+    let task = binary();
+    let (train, test) = (features(400, 5), features(400, 6));
+    let (y, y_test) = (targets(&task, &train, 5), targets(&task, &test, 6));
+    let params = BoostParams { n_estimators: 200, ..BoostParams::depthwise() };
+    let stopping = EarlyStopping { rounds: 10, features: &test, targets: &y_test };
+    let stopped = fit(&Request { early_stopping: Some(stopping), ..request(&train, &y, &task) }, &params).unwrap();
+    assert!((2..100).contains(&stopped.best_round), "{}", stopped.best_round);
+    assert_eq!(stopped.trees.n_trees(), stopped.best_round);
+    let all = fit(&request(&train, &y, &task), &params).unwrap().trees;
+    assert_eq!(all.first_trees(stopped.best_round), stopped.trees);
+    let loss = |n: usize| mean_loss(&task, &scores(&all.first_trees(n), &test), &y_test);
+    let best = loss(stopped.best_round);
+    assert!((1..=stopped.best_round + 10).all(|n| loss(n) >= best - 1e-12));
+}
+
+#[test]
+fn sampling_depends_on_the_seed_alone() {
+    let task = binary();
+    let train = features(1_500, 7);
+    let y = targets(&task, &train, 7);
+    let params = BoostParams { subsample: 0.5, colsample_bytree: 0.5, ..small(Growth::Leafwise) };
+    let with = |seed: u64| fit(&Request { seed, ..request(&train, &y, &task) }, &params).unwrap().trees;
+    assert_eq!(with(1), with(1));
+    assert_ne!(with(1), with(2));
+    // Two of four columns a tree: all that vary have their turn.
+    assert!(with(1).split_counts()[..3].iter().all(|&n| n > 0));
+}
+
+#[test]
+fn a_wish_to_stop_is_heard_between_rounds() {
+    let (task, cancel) = (Task::Regression, Cancel::new());
+    let train = features(50, 8);
+    let y = targets(&task, &train, 8);
+    cancel.cancel();
+    let request = Request { cancel: &cancel, ..request(&train, &y, &task) };
+    assert_eq!(fit(&request, &small(Growth::Leafwise)).unwrap_err(), crate::Error::Cancelled);
+}
+
+#[test]
+fn nothing_to_split_on_is_no_error() {
+    let n = 10;
+    let task = binary();
+    let y = Targets::new((0..n).map(|i| f64::from(i % 2)).collect());
+    for columns in [vec![], vec![FeatureColumn::Number(vec![f64::NAN; 10]), FeatureColumn::Number(vec![1.0; 10])]] {
+        let train = Features::new(10, columns);
+        let fitted = fit(&request(&train, &y, &task), &small(Growth::Leafwise)).unwrap();
+        assert_eq!(fitted.trees.n_leaves(), 20);
+        assert!(scores(&fitted.trees, &train).iter().all(|s| s.abs() < 1e-9));
+    }
+}
+
+#[test]
+fn extreme_targets_stay_finite() {
+    let train = features(200, 9);
+    for scale in [1e-140, 1e90] {
+        let y = Targets::new(signal(&train).into_iter().map(|s| s * scale).collect());
+        let trees = fit(&request(&train, &y, &Task::Regression), &small(Growth::Depthwise)).unwrap().trees;
+        let found = scores(&trees, &train);
+        assert!(found.iter().zip(&y.values).all(|(s, y)| (s - y).abs() < 2.0 * scale), "{scale}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn permuted_columns_grow_the_permuted_model(seed in 0u64..1000) {
+        let train = features(300, seed);
+        let y = targets(&Task::Regression, &train, seed);
+        let order = [2, 0, 3, 1];
+        let permuted = Features::new(300, order.iter().map(|&i| train.columns()[i].clone()).collect());
+        let params = small(Growth::Leafwise);
+        let a = fit(&request(&train, &y, &Task::Regression), &params).unwrap().trees;
+        let b = fit(&request(&permuted, &y, &Task::Regression), &params).unwrap().trees;
+        for (a, b) in scores(&a, &train).iter().zip(scores(&b, &permuted)) {
+            prop_assert!((a - b).abs() < 1e-6 * (1.0 + a.abs()));
+        }
+    }
+
+    #[test]
+    fn rows_fall_at_prediction_as_they_fell_in_training(seed in 0u64..1000) {
+        // With one round of full steps and no penalty, every leaf answers the mean of its rows.
+        let train = features(300, seed);
+        let y = targets(&Task::Regression, &train, seed);
+        let params = BoostParams { n_estimators: 1, learning_rate: 1.0, reg_lambda: 0.0, ..BoostParams::depthwise() };
+        let trees = fit(&request(&train, &y, &Task::Regression), &params).unwrap().trees;
+        let found = scores(&trees, &train);
+        let mut sums = std::collections::BTreeMap::<u64, (f64, f64)>::new();
+        for (s, y) in found.iter().zip(&y.values) {
+            let entry = sums.entry(s.to_bits()).or_default();
+            *entry = (entry.0 + y, entry.1 + 1.0);
+        }
+        for (bits, (sum, n)) in sums {
+            prop_assert!((f64::from_bits(bits) - sum / n).abs() < 1e-6);
+        }
+    }
+}

@@ -23,26 +23,34 @@ pub(super) struct Forest<'a> {
     pub(super) seed: u64,
 }
 
-/// Numbers of one purpose, one after the other.
+/// Numbers of one purpose for one node after the other.
 #[derive(Debug)]
 struct Draws {
-    keyed: Keyed,
+    tree: Keyed,
+    node: Keyed,
     counter: u64,
 }
 
 impl Draws {
     fn new(seed: u64, purpose: Purpose, tree: u64) -> Self {
-        Draws { keyed: Keyed::new(seed, purpose).child(tree), counter: 0 }
+        let tree = Keyed::new(seed, purpose).child(tree);
+        Draws { tree, node: tree, counter: 0 }
+    }
+
+    /// Goes to a node: how many numbers another one took makes no difference.
+    fn start(&mut self, node: u64) {
+        self.node = self.tree.child(node);
+        self.counter = 0;
     }
 
     fn below(&mut self, n: usize) -> usize {
         self.counter += 1;
-        self.keyed.below(self.counter, n as u64) as usize
+        self.node.below(self.counter, n as u64) as usize
     }
 
     fn uniform(&mut self) -> f64 {
         self.counter += 1;
-        self.keyed.uniform(self.counter)
+        self.node.uniform(self.counter)
     }
 }
 
@@ -108,12 +116,15 @@ pub(super) struct TreeGrower<'a> {
     items: Vec<Item>,
     scratch: Vec<Item>,
     scan: Scan,
-    /// Features that vary, in the order in which they were last drawn.
+    /// Features that vary, in their order but for those that are drawn at the moment.
     features: Vec<u32>,
+    drawn: Vec<usize>,
     max_features: usize,
     columns: Draws,
     thresholds: Draws,
     shares: Vec<i64>,
+    /// Nodes that were decided on.
+    n_decided: u64,
     /// Weight of all rows of the tree.
     weight: f64,
     tree: Tree,
@@ -127,6 +138,8 @@ impl<'a> TreeGrower<'a> {
             scratch: Vec::new(),
             scan: Scan::new(forest.response.kind, forest.params.min_samples_leaf),
             features: Vec::new(),
+            drawn: Vec::new(),
+            n_decided: 0,
             max_features: forest.params.max_features.of(forest.matrix.n_features()),
             columns: Draws::new(forest.seed, Purpose::Columns, 0),
             thresholds: Draws::new(forest.seed, Purpose::Threshold, 0),
@@ -143,6 +156,7 @@ impl<'a> TreeGrower<'a> {
         self.thresholds = Draws::new(seed, Purpose::Threshold, number);
         let varies = |f: &u32| matrix.features()[*f as usize].n_codes() > 1;
         self.features = (0..matrix.n_features() as u32).filter(varies).collect();
+        self.n_decided = 0;
         self.draw_rows(number);
         self.scratch.resize(self.items.len(), Item::default());
         self.weight = Moments::of(&self.items).weight as f64;
@@ -218,17 +232,22 @@ impl<'a> TreeGrower<'a> {
     fn find(&mut self, open: &Open) -> Option<NodeSplit> {
         let Forest { params, matrix, response, .. } = *self.forest;
         let items = &self.items[open.items.clone()];
+        self.n_decided += 1;
         let too_small = items.len() < params.min_samples_split || items.len() / 2 < params.min_samples_leaf;
         if too_small || params.max_depth.is_some_and(|d| open.depth >= d) || is_pure(items) {
             return None;
         }
         let node = Node::new(items, response.kind);
+        self.columns.start(self.n_decided);
+        self.thresholds.start(self.n_decided);
         let n_features = self.features.len();
         let (mut seen, mut varying) = (0, 0);
+        self.drawn.clear();
         let mut best: Option<(Cut, NodeSplit)> = None;
         while seen < n_features && (seen < self.max_features || varying == 0) {
             let drawn = seen + self.columns.below(n_features - seen);
             self.features.swap(seen, drawn);
+            self.drawn.push(drawn);
             let feature = self.features[seen] as usize;
             seen += 1;
             let bins = &matrix.features()[feature];
@@ -250,6 +269,8 @@ impl<'a> TreeGrower<'a> {
                 break;
             }
         }
+        // The next node draws from the same order.
+        (0..self.drawn.len()).rev().for_each(|i| self.features.swap(i, self.drawn[i]));
         let (cut, mut split) = best?;
         // Two classes as 0 and 1: their Gini impurity is twice the variance.
         let factor = if response.kind == Kind::Share { 2.0 } else { response.unit * response.unit };
@@ -347,7 +368,11 @@ fn draw_cut(draws: &mut Draws, scan: &mut Scan, bins: &Bins) -> (usize, bool, Op
     match bins {
         Bins::Category(_) => {
             let place = draws.below(steps);
-            if scan.single_out(place) { (1, missing_left, None) } else { ((place + 1).min(steps - 1), missing_left, None) }
+            if scan.single_out(place) {
+                (1, missing_left, None)
+            } else {
+                ((place + 1).min(steps - 1), missing_left, None)
+            }
         }
         Bins::Number(bins) => {
             let (low, high) = (bins.lower(scan.order()[0] as usize), bins.upper(scan.order()[steps - 1] as usize));

@@ -77,7 +77,10 @@ impl<'a> Response<'a> {
 fn whole_weights(weights: &[f64], bits: u32) -> Vec<u64> {
     let largest = weights.iter().copied().fold(0.0, |a: f64, b| if b > a { b } else { a });
     let rows_bits = usize::BITS - weights.len().leading_zeros();
-    let scale = power_of_two_scale(largest, bits.saturating_sub(rows_bits).min(40));
+    let bits = bits.saturating_sub(rows_bits).min(40);
+    // Numbers of rows stay what they are.
+    let is_whole = weights.iter().all(|w| w.fract() == 0.0) && largest <= (1u64 << bits) as f64;
+    let scale = if is_whole { 1.0 } else { power_of_two_scale(largest, bits) };
     weights.iter().map(|w| ((w * scale).round() as u64).max(1)).collect()
 }
 
@@ -88,7 +91,8 @@ mod tests {
     #[test]
     fn weights_keep_their_ratios_and_their_sum_is_bounded() {
         assert_eq!(whole_weights(&[0.5, 2.0, 1e-300], 52), [1 << 38, 1 << 40, 1]);
-        let many = whole_weights(&vec![3.0; 1_000_000], 36);
+        assert_eq!(whole_weights(&[3.0, 1.0], 52), [3, 1]);
+        let many = whole_weights(&vec![3.5; 1_000_000], 36);
         assert!(many[0] * 1_000_000 < 1 << 36);
         assert!(many[0] > 1 << 14);
     }

@@ -236,7 +236,10 @@ impl Scan {
 
     /// The best cut, the first of equal ones.
     pub(super) fn best(&mut self, node: &Node) -> Option<Cut> {
-        let plain = !matches!(self.kind, Kind::Classes(_)) && !self.has_missing && self.min_samples_leaf <= 1 && self.rare.is_empty();
+        let plain = !matches!(self.kind, Kind::Classes(_))
+            && !self.has_missing
+            && self.min_samples_leaf <= 1
+            && self.rare.is_empty();
         let cut = if plain { self.best_plain(node) } else { self.best_of_all(node) };
         cut.map(|cut| Cut { is_perfect: self.is_perfect(node, &cut), ..cut })
     }

@@ -24,6 +24,8 @@ pub struct LocalRows<'a> {
     scratch: Vec<u32>,
     /// Range of each node in `rows`.
     ranges: Vec<Range<usize>>,
+    /// Rows of the whole tree, here and elsewhere: they decide how sums are packed.
+    n_tree_rows: usize,
     /// Histograms to be used again.
     free: Vec<Histogram>,
 }
@@ -48,8 +50,15 @@ impl<'a> LocalRows<'a> {
     ) -> Self {
         let Remains { mut scratch, free } = remains;
         scratch.resize(rows.len(), 0);
-        let ranges = vec![0..rows.len()];
-        LocalRows { matrix, layout, gradients, active, rows, scratch, ranges, free }
+        let n_tree_rows = rows.len();
+        let ranges = std::iter::once(0..n_tree_rows).collect();
+        LocalRows { matrix, layout, gradients, active, rows, scratch, ranges, n_tree_rows, free }
+    }
+
+    /// Says that these are some of a tree's `n_tree_rows` rows, the others being held elsewhere.
+    #[must_use]
+    pub fn among(self, n_tree_rows: usize) -> Self {
+        LocalRows { n_tree_rows, ..self }
     }
 
     /// The rows of a node, ascending.
@@ -72,10 +81,6 @@ impl Histograms for LocalRows<'_> {
             let range = self.ranges[made.node].clone();
             let (rows, scratch) = (&mut self.rows[range.clone()], &mut self.scratch[range.clone()]);
             let n_left = partition(rows, scratch, column, &table);
-            debug_assert_eq!(
-                n_left as u64, made.split.left.count,
-                "a partition puts as many rows left as were counted"
-            );
             let middle = range.start + n_left;
             self.ranges.resize(self.ranges.len().max(made.right + 1), 0..0);
             self.ranges[made.left] = range.start..middle;
@@ -90,10 +95,10 @@ impl Histograms for LocalRows<'_> {
             .iter()
             .map(|_| match self.free.pop() {
                 Some(mut histogram) => {
-                    histogram.clear(self.layout);
+                    histogram.clear(self.layout, self.n_tree_rows);
                     histogram
                 }
-                None => Histogram::new(self.layout, is_wide, n_rows),
+                None => Histogram::new(self.layout, is_wide, self.n_tree_rows),
             })
             .collect();
         let all_rows = n_rows == self.matrix.n_rows();

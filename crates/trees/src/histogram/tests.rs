@@ -71,7 +71,8 @@ fn large_nodes_are_cut_among_threads_without_a_trace() {
         let gradients = gradients(n, constant);
         let on = |threads: usize, rows: NodeRows<'_>| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| build(&layout, &gradients, rows, n))
+            let histogram = pool.install(|| build(&layout, &gradients, rows, n));
+            (0..9).map(|f| sums(&histogram, &layout, f)).collect::<Vec<_>>()
         };
         let one = on(1, NodeRows::All(n));
         assert!(one == on(2, NodeRows::All(n)));
@@ -96,7 +97,7 @@ proptest! {
             prop_assert_eq!(sums(&node, &layout, f), sums(&merged, &layout, f));
             prop_assert_eq!(sums(&rest, &layout, f), sums(&b, &layout, f));
         }
-        rest.clear(&layout);
+        rest.clear(&layout, n);
         prop_assert!((0..6).all(|f| sums(&rest, &layout, f).iter().all(|s| *s == Sums::default())));
     }
 }
