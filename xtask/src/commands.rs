@@ -27,12 +27,7 @@ pub(crate) struct Outcome {
 /// # Errors
 /// If a block fails, or a file cannot be read.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let (binary, files) = match arguments {
-        [flag, path, rest @ ..] if flag == "--binary" => {
-            (std::fs::canonicalize(path).map_err(|e| format!("{path}: {e}"))?, rest)
-        }
-        all => (process::binary(true)?, all),
-    };
+    let (binary, files) = process::chosen_binary(arguments)?;
     let files = if files.is_empty() { pages()? } else { files.iter().map(PathBuf::from).collect() };
     let outcome = run_files(&binary, &files)?;
     for text in &outcome.left_out {

@@ -42,17 +42,18 @@ const PAGES: [Page; 3] = [
     },
 ];
 
-/// Writes the pages, or with `--check` compares them.
+/// Writes the pages, or with `--check` compares them, as `--binary FILE` or the release binary prints them.
 ///
 /// # Errors
 /// If the binary does not build or print them, or a page is stale under `--check`.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let check = match arguments {
+    let (binary, rest) = process::chosen_binary(arguments)?;
+    let check = match rest {
         [] => false,
         [flag] if flag == "--check" => true,
         other => return Err(format!("docs takes `--check` or nothing, got `{}`", other.join(" "))),
     };
-    let stale = write(&process::binary(true)?, check)?;
+    let stale = write(&binary, check)?;
     match (check, stale.as_slice()) {
         (true, [_, ..]) => Err(format!("stale: {}; run `cargo xtask docs` and commit the result", stale.join(", "))),
         (true, []) => {

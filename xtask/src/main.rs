@@ -22,7 +22,8 @@ usage: cargo xtask <chore>
   tidy                 crate edges, module docs, file sizes, banned calls, links, unused dependencies
   commands [--binary FILE] [PAGE...]
                        run the command blocks of README.md and docs/src, or of the pages named
-  docs [--check]       write the generated pages of the guide, or fail if they are stale
+  docs [--binary FILE] [--check]
+                       write the generated pages of the guide, or fail if they are stale
   bench [NAME] [-- …]  compare with other libraries: read, candidates, agreement, scripts, predict (all without NAME)
   soak [NAME]          what takes too long for every change: large tables, flat memory
 ";

@@ -96,6 +96,20 @@ pub(crate) fn binary(release: bool) -> Result<PathBuf> {
     Ok(target_folder()?.join(profile).join(format!("tabwright{}", std::env::consts::EXE_SUFFIX)))
 }
 
+/// The binary that `--binary FILE` names at the start of the arguments, else the release binary, built first; and the
+/// other arguments.
+///
+/// # Errors
+/// If there is no such file, or the binary does not build.
+pub(crate) fn chosen_binary(arguments: &[String]) -> Result<(PathBuf, &[String])> {
+    match arguments {
+        [flag, path, rest @ ..] if flag == "--binary" => {
+            Ok((std::fs::canonicalize(path).map_err(|e| format!("{path}: {e}"))?, rest))
+        }
+        rest => Ok((binary(true)?, rest)),
+    }
+}
+
 /// An empty folder of its own, removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);

@@ -73,7 +73,7 @@ pub(crate) fn number(x: f64) -> String {
     match size {
         _ if !x.is_finite() => "–".into(),
         0.0 => "0".into(),
-        _ if size >= 1e7 || size < 1e-4 => format!("{x:.3e}"),
+        _ if !(1e-4..1e7).contains(&size) => format!("{x:.3e}"),
         _ if size >= 1000.0 => format!("{x:.0}"),
         _ if size >= 100.0 => format!("{x:.1}"),
         _ if size >= 10.0 => format!("{x:.2}"),

@@ -86,6 +86,16 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file cannot be written: the disk is full, the folder closed, the reader of a pipe gone.
+    #[error("{file}: {what}: {source}")]
+    Write {
+        /// The file.
+        file: String,
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The content of a file is not what it should be.
     #[error("{place}: {message}")]
     Unreadable {
@@ -172,6 +182,10 @@ impl Error {
 
     pub(crate) fn io(file: impl Into<String>, what: &'static str, source: std::io::Error) -> Self {
         Error::Io { file: file.into(), what, source }
+    }
+
+    pub(crate) fn write(file: impl Into<String>, what: &'static str, source: std::io::Error) -> Self {
+        Error::Write { file: file.into(), what, source }
     }
 
     /// Moves a line that was counted within a piece of a file to its place in the file.

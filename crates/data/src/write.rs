@@ -26,7 +26,7 @@ pub trait TableWriter: Send {
     /// floats whatever the kind says.
     ///
     /// # Errors
-    /// [`Error::Io`] if the disk is full or the reader of a pipe has gone.
+    /// [`Error::Write`] if the disk is full or the reader of a pipe has gone.
     fn write(&mut self, columns: &[&Column]) -> Result<()>;
 
     /// Completes the file and moves it to its name. A writer that is dropped without it leaves nothing behind.
@@ -40,7 +40,7 @@ pub trait TableWriter: Send {
 /// for `-`); `.gz` and `.zst` pack text formats.
 ///
 /// # Errors
-/// [`Error::Usage`] if the name tells no format, or two columns have one name; [`Error::Io`] if the folder cannot be
+/// [`Error::Usage`] if the name tells no format, or two columns have one name; [`Error::Write`] if the folder cannot be
 /// written to.
 pub fn create_writer(path: &str, format: Option<Format>, columns: &[WriteColumn]) -> Result<Box<dyn TableWriter>> {
     let mut names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();

@@ -76,6 +76,7 @@ impl Error {
             Error::Config(_) => Exit::Usage,
             Error::Data(_) | Error::Artifact { .. } | Error::Model(_) => Exit::Data,
             Error::Rows(error) if error.is_usage() => Exit::Usage,
+            Error::Rows(tabwright_data::Error::Write { .. } | tabwright_data::Error::Cancelled) => Exit::Failed,
             Error::Rows(_) => Exit::Data,
             Error::Core(error) => core(error),
             Error::Learn(error) => match error {

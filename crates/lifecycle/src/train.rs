@@ -161,7 +161,7 @@ fn selection_metric(config: &Config, task: &Task) -> Result<Metric> {
     if config.selection.metric.is_empty() {
         return Ok(Metric::default_for(task));
     }
-    Ok(Metric::parse_for(&config.selection.metric, task)?)
+    Metric::parse_for(&config.selection.metric, task).map_err(|e| Error::Config(e.to_string()))
 }
 
 /// The candidates that are asked for, and the baseline wherever anything is compared.

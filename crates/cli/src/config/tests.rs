@@ -1,3 +1,5 @@
+//! Tests of the configuration: what beats what, and how mistakes are answered.
+
 use super::*;
 
 fn config(given: Given) -> Result<Config, String> {

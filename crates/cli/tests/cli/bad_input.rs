@@ -20,7 +20,7 @@ fn files_that_are_no_tables_are_refused_by_name() {
     place.write("twice.csv", "x,y,x\n1,2,3\n");
     place.write("one_row.csv", "x,y\n1,a\n");
     place.write("one_column.csv", "y\na\nb\na\nb\n");
-    place.run("train none.csv --target y").exit(2).says("none.csv");
+    place.run("train none.csv --target y").exit(3).says("none.csv");
     place.run("train empty.csv --target y").exit(3).says("empty.csv").says("empty");
     place.run("train header.csv --target y").exit(3).says("header.csv");
     place.run("train junk.csv --target y").exit(3).says("junk.csv");

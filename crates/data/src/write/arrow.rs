@@ -144,17 +144,17 @@ fn text_of(column: &Column, row: usize) -> String {
 
 fn of_arrow(name: &str, error: ArrowError) -> Error {
     match error {
-        ArrowError::IoError(_, source) => Error::io(name, "cannot be written", source),
-        other => Error::io(name, "cannot be written", std::io::Error::other(other)),
+        ArrowError::IoError(_, source) => Error::write(name, "cannot be written", source),
+        other => Error::write(name, "cannot be written", std::io::Error::other(other)),
     }
 }
 
 fn of_parquet(name: &str, error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
-            Ok(source) => Error::io(name, "cannot be written", *source),
-            Err(other) => Error::io(name, "cannot be written", std::io::Error::other(other)),
+            Ok(source) => Error::write(name, "cannot be written", *source),
+            Err(other) => Error::write(name, "cannot be written", std::io::Error::other(other)),
         },
-        other => Error::io(name, "cannot be written", std::io::Error::other(other)),
+        other => Error::write(name, "cannot be written", std::io::Error::other(other)),
     }
 }

@@ -43,9 +43,9 @@ impl Sink {
     /// Opens a path, or standard output for `-`.
     ///
     /// # Errors
-    /// [`Error::Io`] if that cannot be written to.
+    /// [`Error::Write`] if that cannot be written to.
     pub(crate) fn create(path: &str, compression: Compression) -> Result<Self> {
-        let io = |source| Error::io(path, "cannot be written", source);
+        let io = |source| Error::write(path, "cannot be written", source);
         let target = Target::create(path).map_err(io)?;
         let packer = match compression {
             Compression::None => Packer::Plain(target),
@@ -63,10 +63,10 @@ impl Sink {
     /// Completes the file and moves it to its name.
     ///
     /// # Errors
-    /// [`Error::Io`], for example when the disk is full; what was under the name before is then still there.
+    /// [`Error::Write`], for example when the disk is full; what was under the name before is then still there.
     pub(crate) fn finish(self) -> Result<()> {
         let name = self.name;
-        let io = |source| Error::io(&name, "could not be written to the end", source);
+        let io = |source| Error::write(&name, "could not be written to the end", source);
         let target = match self.packer {
             Packer::Plain(target) => target,
             Packer::Gzip(encoder) => encoder.finish().map_err(io)?,
@@ -77,7 +77,7 @@ impl Sink {
 
     /// The error for a failed write.
     pub(crate) fn error(&self, source: io::Error) -> Error {
-        Error::io(&self.name, "cannot be written", source)
+        Error::write(&self.name, "cannot be written", source)
     }
 }
 

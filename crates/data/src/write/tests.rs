@@ -114,7 +114,7 @@ fn a_full_disk_is_an_error() {
             writer.finish()
         });
         let error = outcome.unwrap_err();
-        assert!(matches!(&error, Error::Io { file, .. } if file == "/dev/full"), "{format}: {error}");
+        assert!(matches!(&error, Error::Write { file, .. } if file == "/dev/full"), "{format}: {error}");
         assert!(error.to_string().contains("space"), "{format}: {error}");
     }
 }

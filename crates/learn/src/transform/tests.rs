@@ -1,3 +1,5 @@
+//! Tests of the fitted pipeline on a small table of every kind.
+
 use tabwright_core::{Category, Column, Field, Kind, RowSet, Rows, Schema, Table};
 use tabwright_model::FeatureColumn;
 use tabwright_model::features::ONE_HOT_NONE;

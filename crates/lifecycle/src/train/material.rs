@@ -85,7 +85,10 @@ pub(super) fn read(config: &Config, context: Context<'_>) -> Result<Prepared> {
     }
     let read = tabwright_data::read_table(&inputs, &config.data.read_options()?, context)?;
     let test_from = (!config.split.files.is_empty()).then(|| read.rows_per_input[..n_main].iter().sum());
-    prepare(Raw { table: read.table, test_from, warnings: read.warnings, fingerprint: named(&read.fingerprint) }, config)
+    prepare(
+        Raw { table: read.table, test_from, warnings: read.warnings, fingerprint: named(&read.fingerprint) },
+        config,
+    )
 }
 
 /// Resolves roles, target and features of a table.

@@ -9,8 +9,16 @@ use crate::churn;
 
 /// Fixtures with their content ids and the probability that they give the first row of the sample.
 const RELEASED: [(&str, &str, f64); 2] = [
-    ("format-1-trees.tw", "", 0.0),
-    ("format-1-linear.tw", "", 0.0),
+    (
+        "format-1-trees.tw",
+        "blake3:177272a5c779f6c63180fefcbf88e8bd512ac8e6a22647a9b419b7fd1c89be6f",
+        0.1662994982299528,
+    ),
+    (
+        "format-1-linear.tw",
+        "blake3:d8573b1718ddbd46414bee65d15303f6917f8389ff3f2bfa3357b5cc2389bfa9",
+        0.03075946065246899,
+    ),
 ];
 
 #[test]

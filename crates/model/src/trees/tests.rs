@@ -1,3 +1,5 @@
+//! Tests of trees that are stored, loaded and scored.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Tests of bins: edges, codes, rare levels.
+
 use proptest::prelude::*;
 use tabwright_model::features::{CODE_MISSING, CODE_UNSEEN, ONE_HOT_NONE};
 

@@ -1,9 +1,21 @@
+//! Tests of forests.
+
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_model::FeatureColumn;
 
 use super::*;
 
 static NEVER: Cancel = Cancel::new();
+
+/// Of `pinned_bytes_in_debug_and_release`: they change only with the results, which the changelog then says.
+const PINNED: [u64; 6] = [
+    0x6e89aaeba7e19c86,
+    0xda3193ec64c7aea6,
+    0xc5be7367b87ab684,
+    0x63201c849332bd5a,
+    0xd9d8ecd699d48c37,
+    0x40eba4b9572b75db,
+];
 
 fn binary() -> Task {
     Task::Binary { labels: ["no".into(), "yes".into()] }
@@ -129,6 +141,23 @@ fn any_number_of_threads_grows_the_same_bytes() {
             assert!([2, 3, 8].into_iter().all(|threads| on(threads) == one), "{task:?}");
         }
     }
+}
+
+#[test]
+fn pinned_bytes_in_debug_and_release() {
+    let train = features(500, 14);
+    let found: Vec<u64> = [Task::Regression, binary(), classes(3)]
+        .iter()
+        .flat_map(|task| {
+            let y = targets(task, &train, 14);
+            kinds(task).map(|params| {
+                let scores = scores(&grow(&train, &y, task, &params), &train);
+                let bytes: Vec<u8> = scores.iter().flat_map(|s| s.to_bits().to_le_bytes()).collect();
+                tabwright_core::random::hash_bytes(0, &bytes)
+            })
+        })
+        .collect();
+    assert_eq!(found, PINNED);
 }
 
 #[test]

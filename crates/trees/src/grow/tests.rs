@@ -1,3 +1,5 @@
+//! Tests of the grower.
+
 use tabwright_core::random::mix;
 use tabwright_model::{FeatureColumn, Features};
 

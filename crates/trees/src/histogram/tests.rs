@@ -1,3 +1,5 @@
+//! Tests of histograms: sums, subtraction, bounds.
+
 use proptest::prelude::*;
 use tabwright_model::{FeatureColumn, Features};
 

@@ -1,3 +1,5 @@
+//! Tests of split finding against plain search.
+
 use proptest::prelude::*;
 use tabwright_model::{FeatureColumn, Features};
 
