@@ -46,7 +46,7 @@ fn forged(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     change(&mut manifest);
     header["__metadata__"][MANIFEST] = manifest.to_string().into();
     let mut header = header.to_string().into_bytes();
-    while header.len() % 8 != 0 {
+    while !header.len().is_multiple_of(8) {
         header.push(b' ');
     }
     let mut forged = (header.len() as u64).to_le_bytes().to_vec();
@@ -104,10 +104,13 @@ fn other_files_are_named_for_what_they_are() {
     assert!(message(&small_bytes()[..900]).contains("damaged"));
 }
 
+/// A change of the manifest, and what the refusal says.
+type Case = (fn(&mut Value), &'static str);
+
 #[test]
 fn hostile_manifests_are_refused() {
     let refused = |change: fn(&mut Value)| Artifact::from_bytes(&forged(change)).unwrap_err().to_string();
-    let cases: [(fn(&mut Value), &str); 14] = [
+    let cases: [Case; 14] = [
         (|m| m["reader"] = json!(2), "newer Tabwright"),
         (|m| m["format"] = json!("x"), "no `format` number"),
         (|m| m["model"]["pipeline"]["steps"][3]["slot"] = json!(9), "slot 9 is not filled"),
