@@ -132,7 +132,7 @@ def versions(binary, *packages):
     ours = subprocess.run([str(binary), "--version"], capture_output=True, text=True).stdout.strip()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
     found = {p: importlib.metadata.version(p) for p in packages}
-    return dict(tabwright=f"{ours} ({commit})", python=platform.python_version(), **found)
+    return dict(tabwright=f"{ours.removeprefix('tabwright ')} ({commit})", python=platform.python_version(), **found)
 
 
 def write(name, title, command, document, lines):

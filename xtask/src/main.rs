@@ -25,7 +25,8 @@ usage: cargo xtask <chore>
   docs [--binary FILE] [--check]
                        write the generated pages of the guide, or fail if they are stale
   bench [NAME] [-- …]  compare with other libraries: read, candidates, agreement, scripts, predict (all without NAME)
-  soak [NAME]          what takes too long for every change: large tables, flat memory
+  soak [--binary FILE] [NAME...]
+                       what takes too long for every change: large tables, flat memory
 ";
 
 fn main() -> ExitCode {

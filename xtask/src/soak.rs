@@ -54,16 +54,16 @@ impl Soak {
     }
 }
 
-/// Runs the cases that are named, or all, and writes the results.
+/// Runs the cases that are named, or all, on `--binary FILE` or the release binary, and writes the results.
 ///
 /// # Errors
 /// If a name is unknown or a case fails.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let names: Vec<&str> = CASES.iter().map(|c| c.name).collect();
+    let (binary, arguments) = process::chosen_binary(arguments)?;
     if let Some(odd) = arguments.iter().find(|a| !names.contains(&a.as_str())) {
         return Err(format!("there is no case `{odd}`; one of: {}", names.join(", ")));
     }
-    let binary = process::binary(true)?;
     let results = process::root().join("bench/results");
     let mut failed = Vec::new();
     let mut records = known(&results)?;

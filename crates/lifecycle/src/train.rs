@@ -216,6 +216,16 @@ fn look_for_findings(prepared: &mut Prepared, split: &Split) {
     prepared.warnings.append(&mut found);
 }
 
+/// Reads files into one table, as a training reads them: kinds from all rows, options from `config.data`.
+///
+/// # Errors
+/// From reading.
+pub fn read_table<S: AsRef<str>>(sources: &[S], config: &Config) -> Result<Table> {
+    let sources: Vec<String> = sources.iter().map(|s| s.as_ref().to_owned()).collect();
+    let options = config.data.read_options()?;
+    Ok(tabwright_data::read_table(&inputs(&sources)?, &options, Context::silent())?.table)
+}
+
 /// Writes the model of a training to its file.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! The fitted pipeline: a slot program that turns rows into [`Features`].
+//! The fitted pipeline: a slot program that turns rows into [`Features`](crate::Features).
 //!
 //! It is the only implementation of the transforms: training, batch prediction and one online row run these steps. A
 //! step reads slots and writes a new one, so that a value computed once (a code, an imputed number) serves several.

@@ -50,8 +50,13 @@ pub use tabwright_lifecycle::error::Error;
 pub use tabwright_lifecycle::example::{Example, generate as example};
 pub use tabwright_lifecycle::file::load;
 pub use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
-pub use tabwright_lifecycle::train::{Surroundings, Trained, save, train, train_table};
+pub use tabwright_lifecycle::train::{Surroundings, Trained, read_table, save, train, train_table};
 pub use tabwright_model::artifact::Artifact;
 pub use tabwright_model::model::{Link, Model, Predictor, Scorer, Signature};
 pub use tabwright_model::{FeatureColumn, Features, Linear, Pipeline, Scratch, Trees};
 pub use tabwright_trees as trees;
+
+/// Runs the Rust of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -161,9 +161,7 @@ impl Splitter<'_> {
             return None;
         }
         let bins = &self.matrix.features()[feature];
-        let parent = self.score(total, units, self.params.reg_lambda);
-        let mut search =
-            Search { splitter: self, feature, total, units, parent, l2: self.params.reg_lambda, best: None };
+        let mut search = Search::new(self.params, feature, total, units);
         match &bins.bins {
             Bins::Number(_) => search.cut(sums, bins.n_values()),
             Bins::Category(_) if bins.n_values() <= self.params.max_cat_to_onehot => search.one_against_rest(sums),
@@ -179,42 +177,70 @@ impl Splitter<'_> {
         }
         Some(best)
     }
+}
 
-    fn score(&self, sums: Sums, units: Units, l2: f64) -> f64 {
-        self.params.score(sums.gradient as f64 * units.gradient, sums.hessian as f64 * units.hessian, l2)
-    }
+/// Gradient and hessian of some rows as numbers.
+#[derive(Debug, Clone, Copy)]
+struct Weighed {
+    gradient: f64,
+    hessian: f64,
 }
 
 /// The search along one feature.
 struct Search<'a> {
-    splitter: &'a Splitter<'a>,
+    params: &'a SplitParams,
     feature: usize,
     total: Sums,
     units: Units,
+    weighed: Weighed,
     /// Score of the node as one leaf.
     parent: f64,
     l2: f64,
+    /// Score of both children of the best split; before there is one, what must be exceeded.
+    score: f64,
     best: Option<BinSplit>,
 }
 
-impl Search<'_> {
-    fn is_heavy_enough(&self, side: Sums) -> bool {
-        let params = self.splitter.params;
-        side.count >= params.min_child_samples.max(1)
-            && side.hessian as f64 * self.units.hessian >= params.min_child_weight
+impl<'a> Search<'a> {
+    fn new(params: &'a SplitParams, feature: usize, total: Sums, units: Units) -> Self {
+        let weighed = weigh(total, units);
+        let l2 = params.reg_lambda;
+        let parent = params.score(weighed.gradient, weighed.hessian, l2);
+        // The larger of: a gain of gamma, and one beyond rounding errors.
+        let (least, certain) = (parent + params.gamma, parent / (1.0 - LEAST_RELATIVE_GAIN));
+        let score = if least > certain { least } else { certain };
+        Search { params, feature, total, units, weighed, parent, l2, score, best: None }
     }
 
-    /// Keeps a split if it gains more than the best so far.
+    /// Whether a side may be a child.
+    fn is_heavy_enough(&self, side: Sums) -> bool {
+        side.count >= self.params.min_child_samples.max(1)
+            && side.hessian as f64 * self.units.hessian >= self.params.min_child_weight
+    }
+
+    /// Keeps a split if its children score more than the best so far.
+    #[inline]
     fn consider(&mut self, left: Sums, missing_left: bool, test: impl FnOnce() -> BinTest) {
-        let right = self.total - left;
-        if !self.is_heavy_enough(left) || !self.is_heavy_enough(right) {
+        let least = self.params.min_child_samples.max(1);
+        if left.count < least || self.total.count - left.count < least {
             return;
         }
-        let children = self.splitter.score(left, self.units, self.l2) + self.splitter.score(right, self.units, self.l2);
-        let gain = children - self.parent;
-        let least = self.best.as_ref().map_or(self.splitter.params.gamma, |b| b.gain);
-        if gain > least && gain > LEAST_RELATIVE_GAIN * children {
-            let feature = self.feature;
+        let l = weigh(left, self.units);
+        let r = Weighed {
+            gradient: self.weighed.gradient - l.gradient,
+            hessian: self.weighed.hessian - l.hessian,
+        };
+        let least = self.params.min_child_weight;
+        let (l_weight, r_weight) = (l.hessian + self.l2, r.hessian + self.l2);
+        if l.hessian < least || r.hessian < least || l_weight <= 0.0 || r_weight <= 0.0 {
+            return;
+        }
+        // The sum of two quotients is compared as one, multiplied out: most bins need no division.
+        let (l_rest, r_rest) = (self.params.shrunk(l.gradient), self.params.shrunk(r.gradient));
+        let (above, below) = (l_rest * l_rest * r_weight + r_rest * r_rest * l_weight, l_weight * r_weight);
+        if above > self.score * below {
+            self.score = above / below;
+            let (feature, gain, right) = (self.feature, self.score - self.parent, self.total - left);
             self.best = Some(BinSplit { feature, test: test(), missing_left, gain, left, right });
         }
     }
@@ -222,22 +248,21 @@ impl Search<'_> {
     /// Cuts between bins of numbers.
     fn cut(&mut self, sums: &[Sums], n_values: usize) {
         let missing = sums.get(n_values).copied().unwrap_or_default();
+        let least = self.params.min_child_samples.max(1);
         let mut left = Sums::default();
         for (bin, sum) in sums[..n_values].iter().enumerate() {
-            left = left + *sum;
             if sum.count == 0 {
                 continue;
             }
-            let test = || BinTest::UpTo(bin as u8);
-            if left.count + missing.count < self.total.count {
-                self.consider(left, false, test);
-                if missing.count > 0 {
-                    self.consider(left + missing, true, test);
-                }
-            } else {
-                // All values against the missing ones.
-                self.consider(left, false, test);
+            left = left + *sum;
+            if self.total.count - left.count < least {
                 break;
+            }
+            let test = || BinTest::UpTo(bin as u8);
+            self.consider(left, false, test);
+            // Once all values are on the left, missing ones on the left would leave nobody on the right.
+            if missing.count > 0 {
+                self.consider(left + missing, true, test);
             }
         }
     }
@@ -254,7 +279,7 @@ impl Search<'_> {
 
     /// Takes levels from either end of their order by gradient over smoothed hessian.
     fn sorted(&mut self, sums: &[Sums]) {
-        let params = self.splitter.params;
+        let params = self.params;
         self.l2 += params.cat_l2;
         let order_of = |s: &Sums| {
             let hessian = s.hessian as f64 * self.units.hessian + params.cat_smooth;
@@ -273,7 +298,7 @@ impl Search<'_> {
     }
 
     fn take_from_end(&mut self, sums: &[Sums], order: impl Iterator<Item = usize>) {
-        let params = self.splitter.params;
+        let params = self.params;
         let (mut left, mut set, mut group) = (Sums::default(), [0; 4], 0);
         for bin in order {
             left = left + sums[bin];
@@ -289,6 +314,10 @@ impl Search<'_> {
             }
         }
     }
+}
+
+fn weigh(sums: Sums, units: Units) -> Weighed {
+    Weighed { gradient: sums.gradient as f64 * units.gradient, hessian: sums.hessian as f64 * units.hessian }
 }
 
 #[cfg(test)]

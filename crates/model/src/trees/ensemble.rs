@@ -19,14 +19,17 @@ pub(super) const LEAF: u32 = 1 << 31;
 pub(super) const CATEGORY: u32 = 1 << 30;
 /// Missing values go left.
 pub(super) const MISSING_LEFT: u32 = 1 << 29;
+/// Marks a category set that is kept apart, since it is not of one word.
+pub(super) const SET_APART: u32 = 1 << 28;
 /// Bits of the rank of the feature.
-pub(super) const RANK: u32 = MISSING_LEFT - 1;
+pub(super) const RANK: u32 = SET_APART - 1;
 
 /// A split or a leaf. The left child is the next node, the right one lies `right` nodes ahead: a walk only goes
 /// forward, so it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Node {
-    /// Bits of a threshold, number of a category set, bits of a leaf's value, or number of the leaf's first value.
+    /// Bits of a threshold, a category set of one word, the number of another one, bits of a leaf's value, or number of the
+    /// leaf's first value.
     pub(super) payload: u64,
     /// Flags, and the position of the feature in [`Trees::used`].
     pub(super) feature: u32,
@@ -51,9 +54,9 @@ pub struct Trees {
     pub(super) roots: Vec<u32>,
     /// The output that each tree adds to; 0 where a tree adds to all.
     pub(super) outputs: Vec<u32>,
-    /// Where the words of each category set end.
-    pub(super) set_ends: Vec<u32>,
-    pub(super) words: Vec<u64>,
+    /// Where the words of each category set that is kept apart end.
+    set_ends: Vec<u32>,
+    words: Vec<u64>,
     /// Values of leaves, where a leaf has more than one.
     pub(super) leaf_values: Vec<f64>,
     pub(super) gains: Vec<f32>,
@@ -73,7 +76,7 @@ impl Trees {
             n_outputs > 0 && (width == 1 || width == n_outputs),
             "invariant: a leaf has one value or one per output"
         );
-        assert!(types.len() < RANK as usize, "invariant: features are numbered in 29 bits");
+        assert!(types.len() < RANK as usize, "invariant: features are numbered in 28 bits");
         let rank_of = vec![UNUSED; types.len()];
         Trees {
             n_outputs,
@@ -144,8 +147,12 @@ impl Trees {
         let mut feature = *rank;
         let payload = match split.decision {
             Decision::Number { threshold } => threshold.to_bits(),
-            Decision::Category { .. } => {
+            Decision::Category { .. } if words.len() == 1 => {
                 feature |= CATEGORY;
+                words[0]
+            }
+            Decision::Category { .. } => {
+                feature |= CATEGORY | SET_APART;
                 self.words.extend_from_slice(words);
                 self.set_ends.push(self.words.len() as u32);
                 self.set_ends.len() as u64 - 1
@@ -196,7 +203,7 @@ impl Trees {
             let decision = if node.feature & CATEGORY == 0 {
                 Decision::Number { threshold: f64::from_bits(node.payload) }
             } else {
-                made.push_categories(self.category_set(node.payload as usize))
+                made.push_categories(self.category_set(node))
             };
             made.splits.push(Split {
                 feature: self.used[(node.feature & RANK) as usize],
@@ -218,7 +225,12 @@ impl Trees {
         }
     }
 
-    pub(super) fn category_set(&self, set: usize) -> &[u64] {
+    /// The words of the category set of a split.
+    pub(super) fn category_set<'a>(&'a self, node: &'a Node) -> &'a [u64] {
+        if node.feature & SET_APART == 0 {
+            return std::slice::from_ref(&node.payload);
+        }
+        let set = node.payload as usize;
         let start = if set == 0 { 0 } else { self.set_ends[set - 1] as usize };
         &self.words[start..self.set_ends[set] as usize]
     }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use tabwright_core::numeric;
 
 use crate::features::{CODE_FIRST, FeatureColumn, Features, ONE_HOT_NONE};
-use crate::trees::ensemble::{Aggregation, CATEGORY, LEAF, MISSING_LEFT, Node, RANK, Trees};
+use crate::trees::ensemble::{Aggregation, CATEGORY, LEAF, MISSING_LEFT, Node, RANK, SET_APART, Trees};
 
 /// Rows that walk a tree side by side, so that the cache misses of one hide behind the steps of the others.
 const IN_FLIGHT: usize = 8;
@@ -85,51 +85,73 @@ impl Trees {
     }
 
     fn add_tree(&self, tree: usize, values: &[f64], out: &mut [f64]) {
-        let root = self.roots[tree] as usize;
-        let output = self.outputs[tree] as usize;
-        let (n_used, n_outputs) = (self.used.len(), self.n_outputs);
-        let n_rows = out.len() / n_outputs;
-        for first in (0..n_rows).step_by(IN_FLIGHT) {
-            let count = IN_FLIGHT.min(n_rows - first);
-            let mut at = [root; IN_FLIGHT];
-            let mut walking = true;
-            while walking {
-                walking = false;
-                for (lane, at) in at[..count].iter_mut().enumerate() {
-                    let node = &self.nodes[*at];
-                    if node.feature & LEAF == 0 {
-                        let x = values[(first + lane) * n_used + (node.feature & RANK) as usize];
-                        *at += if self.goes_left(node, x) { 1 } else { node.right as usize };
-                        walking = true;
-                    }
-                }
+        let n_rows = out.len() / self.n_outputs;
+        let n_flights = n_rows / IN_FLIGHT;
+        for flight in 0..n_flights {
+            self.walk::<IN_FLIGHT>(tree, flight * IN_FLIGHT, values, out);
+        }
+        for row in n_flights * IN_FLIGHT..n_rows {
+            self.walk::<1>(tree, row, values, out);
+        }
+    }
+
+    /// Walks a tree with some rows at once, and adds what their leaves say.
+    #[inline]
+    fn walk<const ROWS: usize>(&self, tree: usize, first: usize, values: &[f64], out: &mut [f64]) {
+        let n_used = self.used.len();
+        let values = &values[first * n_used..(first + ROWS) * n_used];
+        let mut at = [self.roots[tree] as usize; ROWS];
+        let mut walking = n_used > 0;
+        while walking {
+            walking = false;
+            for (lane, at) in at.iter_mut().enumerate() {
+                let node = &self.nodes[*at];
+                let is_leaf = node.feature & LEAF != 0;
+                let x = values[lane * n_used + (node.feature & RANK) as usize];
+                // A leaf stays where it is: its distance to the right is 0.
+                let goes_left = self.goes_left(node, x) & !is_leaf;
+                *at += if goes_left { 1 } else { node.right as usize };
+                walking |= !is_leaf;
             }
-            for (lane, &at) in at[..count].iter().enumerate() {
-                let payload = self.nodes[at].payload;
-                let row = &mut out[(first + lane) * n_outputs..][..n_outputs];
-                if self.width == 1 {
-                    row[output] += f64::from_bits(payload);
-                } else {
-                    let leaf = &self.leaf_values[payload as usize..][..self.width];
-                    row.iter_mut().zip(leaf).for_each(|(o, v)| *o += v);
-                }
+        }
+        let (output, n_outputs) = (self.outputs[tree] as usize, self.n_outputs);
+        for (lane, &at) in at.iter().enumerate() {
+            let payload = self.nodes[at].payload;
+            let row = &mut out[(first + lane) * n_outputs..][..n_outputs];
+            if self.width == 1 {
+                row[output] += f64::from_bits(payload);
+            } else {
+                let leaf = &self.leaf_values[payload as usize..][..self.width];
+                row.iter_mut().zip(leaf).for_each(|(o, v)| *o += v);
             }
         }
     }
 
+    /// Whether a value goes left. Without branches on the value or on the kind of decision: neither can be foreseen.
     #[inline]
     fn goes_left(&self, node: &Node, x: f64) -> bool {
-        let missing_left = node.feature & MISSING_LEFT != 0;
-        if node.feature & CATEGORY == 0 {
-            let threshold = f64::from_bits(node.payload);
-            (x <= threshold) | (missing_left & x.is_nan())
-        } else if x.is_nan() {
-            missing_left
-        } else {
-            let code = x as usize;
-            let words = self.category_set(node.payload as usize);
-            words.get(code / 64).map_or(missing_left, |word| word >> (code % 64) & 1 == 1)
+        if node.feature & SET_APART != 0 {
+            return self.is_in_set(node, x);
         }
+        let missing_left = node.feature & MISSING_LEFT != 0;
+        let by_number = x <= f64::from_bits(node.payload);
+        // Codes are numbers from 0 on; one beyond the set counts as missing.
+        let code = x as u32;
+        let by_code = node.payload >> (code & 63) & 1 == 1;
+        let is_category = node.feature & CATEGORY != 0;
+        let is_missing = x.is_nan() | (is_category & (code > 63));
+        let decided = (is_category & by_code) | (!is_category & by_number);
+        (is_missing & missing_left) | (!is_missing & decided)
+    }
+
+    #[cold]
+    fn is_in_set(&self, node: &Node, x: f64) -> bool {
+        let missing_left = node.feature & MISSING_LEFT != 0;
+        if x.is_nan() {
+            return missing_left;
+        }
+        let code = x as usize;
+        self.category_set(node).get(code / 64).map_or(missing_left, |word| word >> (code % 64) & 1 == 1)
     }
 
     fn finish(&self, out: &mut [f64]) {

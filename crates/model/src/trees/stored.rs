@@ -33,6 +33,13 @@ impl Trees {
         let features: Vec<u32> = splits().map(|n| self.used[(n.feature & RANK) as usize]).collect();
         let numeric = splits().filter(|n| n.feature & CATEGORY == 0);
         let thresholds: Vec<f64> = numeric.map(|n| f64::from_bits(n.payload)).collect();
+        let sets = || splits().filter(|n| n.feature & CATEGORY != 0).map(|n| self.category_set(n));
+        let words: Vec<u64> = sets().flatten().copied().collect();
+        let ends = sets().scan(0, |end, set| {
+            *end += set.len() as u32;
+            Some(*end)
+        });
+        let ends: Vec<u32> = ends.collect();
         let gains: Vec<u32> = self.gains.iter().map(|g| g.to_bits()).collect();
         let leaves = self.nodes.iter().filter(|n| n.feature & LEAF != 0);
         let leaf_values: Vec<f64> = leaves.flat_map(|n| self.values_of(n)).collect();
@@ -44,8 +51,8 @@ impl Trees {
         insert("features", Tensor::u32(vec![features.len()], &features));
         insert("thresholds", Tensor::f64(vec![thresholds.len()], &thresholds));
         insert("gains", Tensor::u32(vec![gains.len()], &gains));
-        insert("category_ends", Tensor::u32(vec![self.set_ends.len()], &self.set_ends));
-        insert("categories", Tensor::u64(vec![self.words.len()], &self.words));
+        insert("category_ends", Tensor::u32(vec![ends.len()], &ends));
+        insert("categories", Tensor::u64(vec![words.len()], &words));
         insert("leaf_values", Tensor::f64(vec![self.n_leaves(), self.width], &leaf_values));
         let aggregation = match self.aggregation {
             Aggregation::Sum => "sum",

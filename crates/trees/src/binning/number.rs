@@ -89,6 +89,13 @@ impl NumberBins {
         self.upper[bin]
     }
 
+    /// The last bin that lies below a value, by the middle between its least and largest rows; 0 if there is none.
+    pub fn last_below(&self, value: f64) -> usize {
+        let bin = self.cuts.partition_point(|cut| *cut < value);
+        let middle = self.lower[bin] / 2.0 + self.upper[bin] / 2.0;
+        if middle <= value { bin } else { bin.saturating_sub(1) }
+    }
+
     /// A threshold that parts the rows of bins up to `left` from those of bins from `right` on: halfway between their
     /// nearest values. Without a bin on the right, one that no value exceeds.
     pub fn threshold(&self, left: usize, right: usize) -> f64 {

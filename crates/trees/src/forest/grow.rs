@@ -251,19 +251,11 @@ impl<'a> TreeGrower<'a> {
             let feature = self.features[seen] as usize;
             seen += 1;
             let bins = &matrix.features()[feature];
-            if !self.scan.fill(items, matrix.column(feature), bins) {
-                continue;
-            }
+            let Some(found) = self.look(&node, open.items.clone(), feature, bins) else { continue };
             varying += 1;
-            let (cut, threshold) = if params.random_thresholds {
-                let (n_left, missing_left, threshold) = draw_cut(&mut self.thresholds, &mut self.scan, &bins.bins);
-                (self.scan.cut(&node, n_left, missing_left), threshold)
-            } else {
-                (self.scan.best(&node), None)
-            };
-            let Some(cut) = cut else { continue };
+            let Some((cut, split)) = found else { continue };
             if best.as_ref().is_none_or(|(b, _)| cut.score > b.score) {
-                best = Some((cut, split_of(&self.scan, feature, bins, cut, threshold)));
+                best = Some((cut, split));
             }
             if cut.is_perfect {
                 break;
@@ -276,6 +268,47 @@ impl<'a> TreeGrower<'a> {
         let factor = if response.kind == Kind::Share { 2.0 } else { response.unit * response.unit };
         split.gain = cut.score * factor / (node.total.weight as f64 * self.weight);
         (split.gain >= params.min_impurity_decrease).then_some(split)
+    }
+
+    /// Looks at one feature of a node: none if all rows have the same bin, and no cut if none is allowed.
+    fn look(
+        &mut self,
+        node: &Node,
+        range: Range<usize>,
+        feature: usize,
+        bins: &FeatureBins,
+    ) -> Option<Option<(Cut, NodeSplit)>> {
+        let (items, column) = (&self.items[range], self.forest.matrix.column(feature));
+        let is_random = self.forest.params.random_thresholds;
+        if let (true, Bins::Number(numbers)) = (is_random, &bins.bins) {
+            let (draws, mut drawn) = (&mut self.thresholds, None);
+            let draw = |low: u8, high: u8, has_missing: bool| {
+                let missing_left = has_missing && draws.below(2) == 0;
+                if low == high {
+                    return (low, false);
+                }
+                let (least, largest) = (numbers.lower(low as usize), numbers.upper(high as usize));
+                let threshold = least + draws.uniform() * (largest - least);
+                drawn = Some(threshold);
+                (numbers.last_below(threshold).clamp(low as usize, high as usize - 1) as u8, missing_left)
+            };
+            let (cut, last) = self.scan.cut_at_random(node, items, column, bins, draw)?;
+            let test = Test::UpTo { last, next: Some(last + 1), drawn };
+            let has_missing = self.scan.has_missing;
+            return Some(cut.map(|cut| {
+                (cut, NodeSplit { feature, test, missing_left: cut.missing_left, has_missing, gain: 0.0 })
+            }));
+        }
+        if !self.scan.fill(items, column, bins) {
+            return None;
+        }
+        let cut = if is_random {
+            let (n_left, missing_left) = draw_levels(&mut self.thresholds, &mut self.scan);
+            self.scan.cut(node, n_left, missing_left)
+        } else {
+            self.scan.best(node)
+        };
+        Some(cut.map(|cut| (cut, split_of(&self.scan, feature, bins, cut))))
     }
 
     /// Parts a node's rows and returns its children.
@@ -356,39 +389,23 @@ fn mean(items: &[Item], values: &[f64]) -> f64 {
     first + sum / weight
 }
 
-/// Draws where to cut: numbers uniformly between the least and the largest value of the node, levels at any place of
-/// their order. Missing values go to either side.
-fn draw_cut(draws: &mut Draws, scan: &mut Scan, bins: &Bins) -> (usize, bool, Option<f64>) {
+/// Draws where to part the levels of a category: one of few rows from all others, or at any place of the order.
+fn draw_levels(draws: &mut Draws, scan: &mut Scan) -> (usize, bool) {
     let missing_left = scan.has_missing && draws.below(2) == 0;
     let steps = scan.order().len();
     if steps < 2 {
-        // One bin of values against the missing ones.
-        return (steps, false, None);
+        // One level against the missing ones.
+        return (steps, false);
     }
-    match bins {
-        Bins::Category(_) => {
-            let place = draws.below(steps);
-            if scan.single_out(place) {
-                (1, missing_left, None)
-            } else {
-                ((place + 1).min(steps - 1), missing_left, None)
-            }
-        }
-        Bins::Number(bins) => {
-            let (low, high) = (bins.lower(scan.order()[0] as usize), bins.upper(scan.order()[steps - 1] as usize));
-            let threshold = low + draws.uniform() * (high - low);
-            let middle = |bin: u8| bins.lower(bin as usize) / 2.0 + bins.upper(bin as usize) / 2.0;
-            let n_left = scan.order().partition_point(|&bin| middle(bin) <= threshold).clamp(1, steps - 1);
-            (n_left, missing_left, Some(threshold))
-        }
-    }
+    let place = draws.below(steps);
+    if scan.single_out(place) { (1, missing_left) } else { ((place + 1).min(steps - 1), missing_left) }
 }
 
 /// A cut as a split; it is gone with the next feature that is scanned.
-fn split_of(scan: &Scan, feature: usize, bins: &FeatureBins, cut: Cut, drawn: Option<f64>) -> NodeSplit {
+fn split_of(scan: &Scan, feature: usize, bins: &FeatureBins, cut: Cut) -> NodeSplit {
     let (left, right) = scan.order().split_at(cut.n_left);
     let test = match bins.bins {
-        Bins::Number(_) => Test::UpTo { last: left[left.len() - 1], next: right.first().copied(), drawn },
+        Bins::Number(_) => Test::UpTo { last: left[left.len() - 1], next: right.first().copied(), drawn: None },
         Bins::Category(_) => {
             let mut set = [0u64; 4];
             left.iter().for_each(|&bin| set[bin as usize / 64] |= 1 << (bin % 64));

@@ -112,6 +112,8 @@ pub(super) struct Scan {
     pub(super) has_missing: bool,
     missing: u8,
     keys: Vec<(f64, u8)>,
+    /// The bin of each row.
+    bins: Vec<u8>,
     /// Where the levels of few rows lie in the order, which are parted from all others one at a time.
     rare: std::ops::Range<usize>,
 }
@@ -135,6 +137,7 @@ impl Scan {
             has_missing: false,
             missing: 0,
             keys: Vec::with_capacity(BINS),
+            bins: Vec::new(),
             rare: 0..0,
         }
     }
@@ -306,6 +309,55 @@ impl Scan {
         is_rare
     }
 
+    /// Cuts a number where `draw` says, which is given the least and the largest bin with values and whether missing ones
+    /// have rows, and returns the last bin on the left and the side of missing values. None if all rows have one bin; the
+    /// cut itself is none if a side has too few rows.
+    pub(super) fn cut_at_random(
+        &mut self,
+        node: &Node,
+        items: &[Item],
+        column: &[u8],
+        bins: &FeatureBins,
+        draw: impl FnOnce(u8, u8, bool) -> (u8, bool),
+    ) -> Option<(Option<Cut>, u8)> {
+        self.bins.clear();
+        self.bins.extend(items.iter().map(|item| column[item.row as usize]));
+        let missing = bins.n_values() as u8;
+        let (mut low, mut high) = (u8::MAX, 0);
+        if bins.has_missing {
+            for &bin in self.bins.iter().filter(|bin| **bin != missing) {
+                (low, high) = (low.min(bin), high.max(bin));
+            }
+        } else {
+            self.bins.iter().for_each(|&bin| (low, high) = (low.min(bin), high.max(bin)));
+        }
+        self.has_missing = bins.has_missing && self.bins.contains(&missing);
+        if low > high || (low == high && !self.has_missing) {
+            return None;
+        }
+        let (last, missing_left) = draw(low, high, self.has_missing);
+        // The bin of missing values is above all others.
+        let is_left = |bin: u8| (bin <= last) | (missing_left & (bin == missing));
+        let (mut left, mut n_left) = (Moments::default(), 0);
+        for (item, &bin) in items.iter().zip(&self.bins) {
+            let keep = -i64::from(is_left(bin));
+            left.weight += item.weight as i64 & keep;
+            left.sum += (item.weight as i64 * i64::from(item.target)) & keep;
+            n_left += usize::from(is_left(bin));
+        }
+        if let Kind::Classes(_) = self.kind {
+            self.left.fill(0);
+            self.total.fill(0);
+            for (item, &bin) in items.iter().zip(&self.bins) {
+                self.left[item.target as usize] += item.weight as i64 & -i64::from(is_left(bin));
+                self.total[item.target as usize] += item.weight as i64;
+            }
+        }
+        let score = self.score(node, &Walk { left, n_left });
+        let is_perfect = self.has_one_class_each(node, left);
+        Some((score.map(|score| Cut { n_left: 0, missing_left, score, is_perfect }), last))
+    }
+
     /// A cut that is given, if both sides have enough rows.
     pub(super) fn cut(&mut self, node: &Node, n_left: usize, missing_left: bool) -> Option<Cut> {
         let mut walk = self.start(missing_left);
@@ -355,10 +407,17 @@ impl Scan {
     }
 
     fn is_perfect(&self, node: &Node, cut: &Cut) -> bool {
+        let mut left = if cut.missing_left { self.cells[self.missing as usize] } else { Moments::default() };
+        if self.kind == Kind::Share {
+            self.order[..cut.n_left].iter().for_each(|&bin| left.include(self.cells[bin as usize]));
+        }
+        self.has_one_class_each(node, left)
+    }
+
+    /// Whether both sides of a cut are pure, as far as that is cheap to see.
+    fn has_one_class_each(&self, node: &Node, left: Moments) -> bool {
         match self.kind {
             Kind::Share => {
-                let mut left = if cut.missing_left { self.cells[self.missing as usize] } else { Moments::default() };
-                self.order[..cut.n_left].iter().for_each(|&bin| left.include(self.cells[bin as usize]));
                 let right = Moments { weight: node.total.weight - left.weight, sum: node.total.sum - left.sum };
                 [left, right].iter().all(|side| side.sum == 0 || side.sum == side.weight)
             }
