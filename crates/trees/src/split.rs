@@ -226,10 +226,7 @@ impl<'a> Search<'a> {
             return;
         }
         let l = weigh(left, self.units);
-        let r = Weighed {
-            gradient: self.weighed.gradient - l.gradient,
-            hessian: self.weighed.hessian - l.hessian,
-        };
+        let r = Weighed { gradient: self.weighed.gradient - l.gradient, hessian: self.weighed.hessian - l.hessian };
         let least = self.params.min_child_weight;
         let (l_weight, r_weight) = (l.hessian + self.l2, r.hessian + self.l2);
         if l.hessian < least || r.hessian < least || l_weight <= 0.0 || r_weight <= 0.0 {

@@ -52,7 +52,7 @@ fn configurations_that_cannot_be_are_refused() {
     place.write("good.csv", good(60));
     let train = |more: &str| place.run(&format!("train good.csv --target y {more}"));
     train("--metric rmse").exit(2).says("rmse");
-    train("--metric rocauc").exit(2).says("did you mean `roc_auc`?");
+    train("--metric roc_auk").exit(2).says("did you mean `roc_auc`?");
     train("--candidates random_forst").exit(2).says("did you mean `random_forest`?");
     train("--candidates ridge").exit(2).says("cannot learn a binary task");
     train("--set candidates.a.type=ridge").exit(2);

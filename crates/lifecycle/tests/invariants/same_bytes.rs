@@ -9,9 +9,9 @@ use crate::{CLASSIFIERS, churn, config, trained};
 const PINNED: [(&str, &str); 5] = [
     ("logistic_regression", "blake3:4bfd224601e68650ada9010e093898bea9d9638237ab1103416ce350d76858ae"),
     ("random_forest", "blake3:32cbd8d8638f548dbfe4c9532126b3ac9d6ca46f9e8d599dc970ba3cfb7d362a"),
-    ("extra_trees", "blake3:4134490519d2854bafa10323a00f1b4879289ea2e72c8b169554581203f05030"),
+    ("extra_trees", "blake3:65a2714ccf7b264f00ebc0f8c3756cc4010fc78d2e13829d39b4c5d46cd6d144"),
     ("gbdt_depthwise", "blake3:f1ea3ff0169e5426fe9f4dd7669c901c7831383dabc4f9e6466bd6a63f3dee90"),
-    ("gbdt_leafwise", "blake3:bc0b4688f312934047cf9c139ba54111ab97e0224c0044e7f2e24493927c6bd8"),
+    ("gbdt_leafwise", "blake3:f69c495cf6e321b0a2a3ec34697e7122327f0fa6dc26cc98d121801ac3b23581"),
 ];
 
 #[test]
