@@ -53,8 +53,8 @@ pub struct BoostParams {
 }
 
 impl BoostParams {
-    /// XGBoost's defaults, and what makes categories as good as XGBoost on one-hot columns: with its large steps, sorted
-    /// levels cost 0.003 of ROC AUC on the adult table, one level against the rest costs nothing.
+    /// XGBoost's defaults. Of its own: one level against the rest for up to 64 levels, since sorted levels with these large
+    /// steps cost 0.003 of ROC AUC on five splits of the adult table, on which the choice was made.
     pub fn depthwise() -> Self {
         BoostParams {
             growth: Growth::Depthwise,
@@ -78,7 +78,8 @@ impl BoostParams {
         }
     }
 
-    /// LightGBM's defaults, but for `min_data_per_group`: 200 instead of 100 brings 0.0004 of ROC AUC on the adult table.
+    /// LightGBM's defaults, but for `min_data_per_group`, which is 200 instead of 100; the difference between the two lies
+    /// within the noise of the splits that were tried.
     pub fn leafwise() -> Self {
         BoostParams {
             growth: Growth::Leafwise,

@@ -204,7 +204,7 @@ impl Scan {
     }
 
     /// Sorts levels by the mean of their targets; with several classes, by the share of the node's heaviest class. Levels
-    /// of fewer than [`MIN_LEVEL_ROWS`] rows share one place, in the order of their bins.
+    /// of fewer than [`MIN_LEVEL_ROWS`] rows share one place, within which there is no order to be trusted.
     fn sort_levels(&mut self) {
         let heaviest = (0..self.total.len()).max_by_key(|&k| (self.total[k], Reverse(k))).unwrap_or(0);
         // What is averaged over a bin, and its weight.
