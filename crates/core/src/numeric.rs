@@ -82,6 +82,19 @@ pub fn softmax(scores: &mut [f64]) {
     }
 }
 
+/// The value of ascending numbers below which a share `at` of them lies: linear between neighbours (Hyndman and Fan,
+/// 1996, type 7). Safe for numbers whose difference is beyond `f64`; NaN for none.
+pub fn quantile(sorted: &[f64], at: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let place = at * last as f64;
+    let (below, part) = (place.floor() as usize, place - place.floor());
+    let above = (below + 1).min(last);
+    if part == 0.0 || sorted[below] == sorted[above] {
+        return canonical(sorted[below]);
+    }
+    canonical(sorted[below] * (1.0 - part) + sorted[above] * part)
+}
+
 /// One form for each value: −0 becomes 0, and every NaN the same NaN. Applied before a number is hashed or stored.
 #[inline]
 pub fn canonical(x: f64) -> f64 {
@@ -106,6 +119,13 @@ mod tests {
         assert!((sigmoid(-30.0) - 9.357_622_968_839_299e-14).abs() < 1e-27);
         assert_eq!(softplus(1e4), 1e4);
         assert_eq!(softplus(-1e4), 0.0);
+    }
+
+    #[test]
+    fn quantiles_lie_between_their_neighbours() {
+        assert_eq!([0.0, 0.25, 0.5, 1.0].map(|at| quantile(&[1.0, 3.0, 3.0, 5.0], at)), [1.0, 2.5, 3.0, 5.0]);
+        assert_eq!(quantile(&[-1.7e308, 1.7e308], 0.5), 0.0);
+        assert!(quantile(&[], 0.5).is_nan());
     }
 
     #[test]

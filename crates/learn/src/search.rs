@@ -97,8 +97,6 @@ impl Line {
 pub struct Found {
     /// The model that is stored.
     pub model: Model,
-    /// Its line.
-    pub best: usize,
     /// Every candidate, best first; those that failed last.
     pub leaderboard: Vec<Line>,
     /// Of the stored model, on the rows it was fitted on.
@@ -113,6 +111,13 @@ pub struct Found {
     pub warnings: Vec<Warning>,
     /// Seconds of the final fit.
     pub fit_seconds: f64,
+}
+
+impl Found {
+    /// The line of the candidate that is stored.
+    pub fn best(&self) -> &Line {
+        &self.leaderboard[0]
+    }
 }
 
 /// Compares candidates, chooses the best and fits it on training and validation rows.
@@ -165,7 +170,7 @@ pub fn search(
     let test = if parts.test.is_empty() { None } else { Some(score(material, &fitted.model, parts.test)?) };
     context.observer.event(Event::Step { name: &best.candidate.name });
     let (model, left_out) = (fitted.model, fitted.left_out);
-    Ok(Found { model, best: 0, leaderboard, train, test, rounds, left_out, warnings, fit_seconds })
+    Ok(Found { model, leaderboard, train, test, rounds, left_out, warnings, fit_seconds })
 }
 
 /// Where nothing can be measured, one candidate is trained and nothing is scored; without folds the validation part

@@ -128,7 +128,6 @@ fn run(model: &Model, options: &PredictOptions, context: Context<'_>) -> Result<
         }
         done.rows += rows;
         done.rejected += bad.len();
-        context.observer.event(Event::Progress { done: 0, total: None });
     }
     writer.finish()?;
     rejects.map_or(Ok(()), Rejects::finish)?;

@@ -147,7 +147,7 @@ fn learn(
         created_at: surroundings.created_at.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: surroundings.machine.clone(),
-        model_type: found.leaderboard[found.best].candidate.candidate_type.clone(),
+        model_type: found.best().candidate.candidate_type.clone(),
         seconds,
         fit_seconds: found.fit_seconds,
     };

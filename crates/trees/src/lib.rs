@@ -15,6 +15,8 @@
 pub mod binning;
 pub mod boost;
 pub mod error;
+#[cfg(test)]
+mod fixtures;
 pub mod forest;
 pub mod gradient;
 pub mod grow;

@@ -155,7 +155,7 @@ fn cells(line: &Line, metric: &str, others: &[&str], (folds, validation): (bool,
 }
 
 fn verdict(trained: &Trained) -> String {
-    let best = &trained.found.leaderboard[trained.found.best];
+    let best = trained.found.best();
     let name = &best.candidate.name;
     let metric = trained.metric.name();
     let mut names = vec![metric];

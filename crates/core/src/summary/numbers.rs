@@ -94,7 +94,7 @@ impl Numbers {
         let Some((min, max)) = self.range else { return (distinct, exact, None) };
         let (mean, std) = combine(&self.moments);
         let (values, sampled) = self.sample.finish();
-        let quantiles = QUANTILES.iter().map(|&at| Quantile { at, value: quantile(&values, at) }).collect();
+        let quantiles = QUANTILES.iter().map(|&at| Quantile { at, value: numeric::quantile(&values, at) }).collect();
         let histogram = Histogram::of_sorted(&values, min, max, kind == Kind::Integer);
         let finite = |x: f64| x.is_finite().then(|| numeric::canonical(x));
         let summary = NumberSummary {
@@ -138,17 +138,6 @@ fn combine(blocks: &[Moments]) -> (f64, f64) {
         }
     });
     (all.mean, (all.squares / all.n).sqrt())
-}
-
-/// Interpolates linearly between the sorted values; infinite quantities cannot arise in between.
-fn quantile(sorted: &[f64], at: f64) -> f64 {
-    let place = at * (sorted.len() - 1) as f64;
-    let (below, part) = (place.floor() as usize, place - place.floor());
-    let above = (below + 1).min(sorted.len() - 1);
-    if part == 0.0 || sorted[below] == sorted[above] {
-        return sorted[below];
-    }
-    numeric::canonical(sorted[below] * (1.0 - part) + sorted[above] * part)
 }
 
 /// The values of the rows with the least keys.

@@ -1,7 +1,5 @@
 //! Columns to CSV (RFC 4180, line feeds). Missing values are empty; floats are as short as reads back to the same bits.
 
-use std::io::Write;
-
 use tabwright_core::Column;
 use tabwright_core::block::MISSING_INTEGER;
 
@@ -31,7 +29,7 @@ impl CsvWriter {
             push_cell(&mut writer.buffer, &column.name, delimiter);
         }
         writer.end_row(columns.first().is_none_or(|c| c.name.is_empty()));
-        writer.flush()?;
+        writer.sink.drain(&mut writer.buffer)?;
         Ok(writer)
     }
 
@@ -41,12 +39,6 @@ impl CsvWriter {
             self.buffer.push_str("\"\"");
         }
         self.buffer.push('\n');
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.sink.write_all(self.buffer.as_bytes()).map_err(|e| self.sink.error(e))?;
-        self.buffer.clear();
-        Ok(())
     }
 }
 
@@ -63,14 +55,14 @@ impl TableWriter for CsvWriter {
             }
             self.end_row(columns.first().is_none_or(|c| c.is_missing(row)));
             if self.buffer.len() > BUFFER {
-                self.flush()?;
+                self.sink.drain(&mut self.buffer)?;
             }
         }
-        self.flush()
+        self.sink.drain(&mut self.buffer)
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        self.flush()?;
+        self.sink.drain(&mut self.buffer)?;
         self.sink.finish()
     }
 }

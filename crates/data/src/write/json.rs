@@ -1,8 +1,6 @@
 //! Columns to JSON Lines. Missing values are `null`; infinite numbers, for which JSON has no form, are the strings
 //! `"inf"` and `"-inf"`, which are read as numbers again.
 
-use std::io::Write;
-
 use tabwright_core::block::MISSING_INTEGER;
 use tabwright_core::{Column, Kind};
 
@@ -34,12 +32,6 @@ impl JsonWriter {
         let keys = columns.iter().enumerate().map(key).collect();
         JsonWriter { sink, columns: columns.to_vec(), keys, buffer: String::new() }
     }
-
-    fn flush(&mut self) -> Result<()> {
-        self.sink.write_all(self.buffer.as_bytes()).map_err(|e| self.sink.error(e))?;
-        self.buffer.clear();
-        Ok(())
-    }
 }
 
 impl TableWriter for JsonWriter {
@@ -52,14 +44,14 @@ impl TableWriter for JsonWriter {
             }
             self.buffer.push_str(if columns.is_empty() { "{}\n" } else { "}\n" });
             if self.buffer.len() > BUFFER {
-                self.flush()?;
+                self.sink.drain(&mut self.buffer)?;
             }
         }
-        self.flush()
+        self.sink.drain(&mut self.buffer)
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        self.flush()?;
+        self.sink.drain(&mut self.buffer)?;
         self.sink.finish()
     }
 }

@@ -60,6 +60,16 @@ impl Sink {
         &self.name
     }
 
+    /// Writes what a buffer holds, and empties it.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn drain(&mut self, buffer: &mut String) -> Result<()> {
+        self.write_all(buffer.as_bytes()).map_err(|e| self.error(e))?;
+        buffer.clear();
+        Ok(())
+    }
+
     /// Completes the file and moves it to its name.
     ///
     /// # Errors

@@ -59,7 +59,7 @@ fn fill_value(n: usize, value: &(impl Fn(usize) -> f64 + Sync), transform: &Numb
     match transform.impute {
         NumberImpute::Constant | NumberImpute::None => transform.fill,
         NumberImpute::Mean => mean(n, &finite),
-        NumberImpute::Median => quantile(&sorted_sample(n, &finite), 0.5),
+        NumberImpute::Median => numeric::quantile(&sorted_sample(n, &finite), 0.5),
         NumberImpute::MostFrequent => most_frequent(&sorted_sample(n, &finite)),
     }
 }
@@ -83,7 +83,8 @@ fn scale(n: usize, value: &(impl Fn(usize) -> f64 + Sync), scaler: Scaler) -> Op
         }
         Scaler::Robust => {
             let sorted = sorted_sample(n, &finite);
-            (quantile(&sorted, 0.5), quantile(&sorted, 0.75) - quantile(&sorted, 0.25))
+            let at = |q| numeric::quantile(&sorted, q);
+            (at(0.5), at(0.75) - at(0.25))
         }
     };
     let usable = scale.is_finite() && scale > 10.0 * f64::EPSILON * offset.abs();
@@ -106,15 +107,6 @@ fn sorted_sample(n: usize, finite: &impl Fn(usize) -> Option<f64>) -> Vec<f64> {
         (0..n).filter(|&i| share >= 1.0 || keyed.uniform(i as u64) < share).filter_map(finite).collect();
     values.sort_unstable_by(f64::total_cmp);
     values
-}
-
-/// Linear interpolation between order statistics (Hyndman and Fan, 1996, type 7); 0 for no values.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
-    let place = q * last as f64;
-    let (low, part) = (place.floor() as usize, place - place.floor());
-    let (a, b) = (sorted[low], sorted[(low + 1).min(last)]);
-    numeric::canonical(a + (b - a) * part)
 }
 
 fn most_frequent(sorted: &[f64]) -> f64 {

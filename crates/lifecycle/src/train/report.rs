@@ -21,7 +21,7 @@ pub(super) fn evidence(
     metric: Metric,
     (found, warnings): (&Found, &[Warning]),
 ) -> Evidence {
-    let best = &found.leaderboard[found.best];
+    let best = found.best();
     let mut rows: Vec<u32> = [&divided.split.train[..], &divided.split.validation[..]].concat();
     rows.sort_unstable();
     let view = Rows::new(prepared.table.block(), RowSet::List(&rows));
@@ -59,7 +59,7 @@ fn candidate_evidence(line: &Line) -> CandidateEvidence {
 
 /// What was in fact done, in full: repeating it needs no clock and no defaults.
 fn plan(prepared: &Prepared, divided: &Divided, config: &Config, metric: Metric, found: &Found) -> Value {
-    let best = &found.leaderboard[found.best].candidate;
+    let best = &found.best().candidate;
     let split = &divided.split;
     json!({
         "version": PLAN_VERSION,
@@ -92,7 +92,7 @@ impl Trained {
     /// The document of `train --json`; `output` is the path of the model file.
     pub fn to_json(&self, output: &str) -> Value {
         let signature = self.artifact.model().signature();
-        let best = &self.found.leaderboard[self.found.best];
+        let best = self.found.best();
         let labels = signature.task.labels();
         let mut document = json!({
             "task": signature.task.name(),

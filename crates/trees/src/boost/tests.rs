@@ -1,13 +1,11 @@
 //! Tests of boosting.
 
 use proptest::prelude::*;
-use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::{numeric, parallel};
 use tabwright_model::FeatureColumn;
 
 use super::*;
-
-static NEVER: Cancel = Cancel::new();
+use crate::fixtures::{NEVER, binary, classes, uniform};
 
 /// Of `pinned_bytes_in_debug_and_release`: they change only with the results, which the changelog then says.
 const PINNED: [u64; 6] = [
@@ -18,19 +16,6 @@ const PINNED: [u64; 6] = [
     0x3c125d9a1c4f792d,
     0xe2249b2dca2a1f6f,
 ];
-
-fn binary() -> Task {
-    Task::Binary { labels: ["no".into(), "yes".into()] }
-}
-
-fn classes(n: usize) -> Task {
-    Task::Multiclass { labels: (0..n).map(|i| i.to_string()).collect() }
-}
-
-fn uniform(seed: u64) -> impl Fn(usize) -> f64 {
-    let keyed = Keyed::new(seed, Purpose::Example);
-    move |i| keyed.uniform(i as u64)
-}
 
 /// A number, a number with missing values, a category and a constant.
 fn features(n: usize, seed: u64) -> Features {

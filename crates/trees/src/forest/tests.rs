@@ -1,11 +1,9 @@
 //! Tests of forests.
 
-use tabwright_core::random::{Keyed, Purpose};
 use tabwright_model::FeatureColumn;
 
 use super::*;
-
-static NEVER: Cancel = Cancel::new();
+use crate::fixtures::{NEVER, binary, classes, uniform};
 
 /// Of `pinned_bytes_in_debug_and_release`: they change only with the results, which the changelog then says.
 const PINNED: [u64; 6] = [
@@ -16,19 +14,6 @@ const PINNED: [u64; 6] = [
     0xd9d8ecd699d48c37,
     0x40eba4b9572b75db,
 ];
-
-fn binary() -> Task {
-    Task::Binary { labels: ["no".into(), "yes".into()] }
-}
-
-fn classes(n: usize) -> Task {
-    Task::Multiclass { labels: (0..n).map(|i| i.to_string()).collect() }
-}
-
-fn uniform(seed: u64) -> impl Fn(usize) -> f64 {
-    let keyed = Keyed::new(seed, Purpose::Example);
-    move |i| keyed.uniform(i as u64)
-}
 
 /// Two numbers, one of them with missing values, and a category.
 fn features(n: usize, seed: u64) -> Features {
