@@ -64,8 +64,8 @@ impl FeatureBins {
 pub struct Binner {
     /// Bins of a numeric feature, at most; 256 means 255.
     pub max_bin: usize,
-    /// Rows from which on a level has a bin of its own; the others share the last.
-    pub min_level_rows: usize,
+    /// Fewest rows of a numeric feature's bin, of those that its edges are found from.
+    pub min_data_in_bin: usize,
     /// Seed of the sample of rows.
     pub seed: u64,
 }
@@ -102,7 +102,7 @@ impl Binner {
                     None => values.clone(),
                     Some(rows) => rows.iter().map(|&r| values[r as usize]).collect(),
                 };
-                let mut bins = NumberBins::find(sampled, self.max_bin.min(MOST_BINS));
+                let mut bins = NumberBins::find(sampled, self.max_bin.min(MOST_BINS), self.min_data_in_bin);
                 let (codes, has_missing) = bins.sort_rows(values);
                 (FeatureBins { bins: Bins::Number(bins), has_missing }, codes)
             }
@@ -112,7 +112,7 @@ impl Binner {
     }
 
     fn bin_category(&self, codes: &[u32], first: u32, n_codes: u32) -> (FeatureBins, Vec<u8>) {
-        let bins = CategoryBins::find(codes, first..n_codes, self.min_level_rows);
+        let bins = CategoryBins::find(codes, first..n_codes);
         let missing = bins.len() as u8;
         let binned: Vec<u8> = codes.iter().map(|&c| bins.bin_of(c).unwrap_or(missing)).collect();
         let has_missing = codes.iter().any(|&c| bins.bin_of(c).is_none());

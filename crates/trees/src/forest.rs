@@ -55,7 +55,7 @@ pub fn fit(
 ) -> Result<Trees> {
     params.validate()?;
     let rows = Checked::new(features, targets, task)?;
-    let matrix = Binner { max_bin: params.max_bin, min_level_rows: 1, seed }.bin(&rows.features);
+    let matrix = Binner { max_bin: params.max_bin, min_data_in_bin: 1, seed }.bin(&rows.features);
     let response = Response::new(&rows, task);
     let forest = Forest { params, matrix: &matrix, response: &response, seed };
     let n_outputs = task.n_outputs();

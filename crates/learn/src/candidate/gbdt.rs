@@ -15,57 +15,26 @@ use crate::transform::Family;
 /// Share of the fitting rows that early stopping holds out.
 const EARLY_STOPPING_SHARE: f64 = 0.1;
 
-/// What the two candidates do not have in common.
-struct Flavour {
-    growth: Growth,
-    learning_rate: f64,
-    reg_lambda: f64,
-    min_child_weight: f64,
-    min_child_samples: i64,
-    max_depth: Value,
-    num_leaves: Value,
-    max_bin: i64,
-}
-
 pub(super) fn types() -> Vec<CandidateType> {
-    let depthwise = Flavour {
-        growth: Growth::Depthwise,
-        learning_rate: 0.3,
-        reg_lambda: 1.0,
-        min_child_weight: 1.0,
-        min_child_samples: 0,
-        max_depth: Value::Integer(6),
-        num_leaves: Value::None,
-        max_bin: 256,
-    };
-    let leafwise = Flavour {
-        growth: Growth::Leafwise,
-        learning_rate: 0.1,
-        reg_lambda: 0.0,
-        min_child_weight: 1e-3,
-        min_child_samples: 20,
-        max_depth: Value::None,
-        num_leaves: Value::Integer(31),
-        max_bin: 255,
-    };
     vec![
-        candidate("gbdt_depthwise", &depthwise)
+        candidate("gbdt_depthwise", BoostParams::depthwise())
             .documented("Boosted trees that grow level by level, with XGBoost's defaults.", &["xgboost"]),
-        candidate("gbdt_leafwise", &leafwise)
+        candidate("gbdt_leafwise", BoostParams::leafwise())
             .documented("Boosted trees that grow leaf by leaf, with LightGBM's defaults.", &["lightgbm"]),
     ]
 }
 
-fn candidate(name: &'static str, flavour: &Flavour) -> CandidateType {
-    let growth = flavour.growth;
-    CandidateType::new(name, Family::Trees, Tasks::Any, specs(flavour), move |_, params| {
-        let (params, early_stopping_rounds) = boost_params(params, growth);
+fn candidate(name: &'static str, defaults: BoostParams) -> CandidateType {
+    CandidateType::new(name, Family::Trees, Tasks::Any, specs(&defaults), move |_, params| {
+        let (params, early_stopping_rounds) = boost_params(params, defaults.growth);
         params.validate()?;
         Ok(Box::new(Boosted { params, early_stopping_rounds }))
     })
 }
 
-fn specs(flavour: &Flavour) -> Vec<Spec> {
+fn specs(defaults: &BoostParams) -> Vec<Spec> {
+    let count = |n: usize| Value::Integer(n as i64);
+    let count_or_none = |n: Option<usize>| n.map_or(Value::None, count);
     let spec = |name, aliases, default, allowed, doc| Spec { name, aliases, default, allowed, optional: false, doc };
     let optional = |spec: Spec| Spec { optional: true, ..spec };
     let not_negative = Allowed::Float(Bound::Closed(0.0), Bound::Open(f64::INFINITY));
@@ -74,74 +43,128 @@ fn specs(flavour: &Flavour) -> Vec<Spec> {
         spec(
             "n_estimators",
             &["num_iterations", "num_boost_round", "num_round", "nrounds", "num_trees"],
-            Value::Integer(100),
+            count(defaults.n_estimators),
             Allowed::Integer(1, 1_000_000),
             "Number of rounds.",
         ),
         spec(
             "learning_rate",
             &["eta", "shrinkage_rate"],
-            Value::Float(flavour.learning_rate),
+            Value::Float(defaults.learning_rate),
             Allowed::Float(Bound::Open(0.0), Bound::Closed(10.0)),
             "What each tree's answer is multiplied by.",
         ),
         optional(spec(
             "max_depth",
             &[],
-            flavour.max_depth.clone(),
+            count_or_none(defaults.max_depth),
             Allowed::Integer(1, 64),
             "Deepest level of a tree.",
         )),
         optional(spec(
             "num_leaves",
             &["max_leaves"],
-            flavour.num_leaves.clone(),
+            count_or_none(defaults.num_leaves),
             Allowed::Integer(2, 131_072),
             "Most leaves of a tree.",
         )),
         spec(
             "min_child_samples",
             &["min_data_in_leaf", "min_data"],
-            Value::Integer(flavour.min_child_samples),
+            count(defaults.min_child_samples),
             Allowed::Integer(0, i64::from(u32::MAX)),
             "Fewest rows of a leaf.",
         ),
         spec(
             "min_child_weight",
             &["min_sum_hessian_in_leaf"],
-            Value::Float(flavour.min_child_weight),
+            Value::Float(defaults.min_child_weight),
             not_negative,
             "Least sum of hessians of a leaf.",
         ),
         spec(
             "reg_lambda",
             &["lambda", "lambda_l2"],
-            Value::Float(flavour.reg_lambda),
+            Value::Float(defaults.reg_lambda),
             not_negative,
             "L2 penalty of leaf values.",
         ),
-        spec("reg_alpha", &["alpha", "lambda_l1"], Value::Float(0.0), not_negative, "L1 penalty of leaf values."),
+        spec(
+            "reg_alpha",
+            &["alpha", "lambda_l1"],
+            Value::Float(defaults.reg_alpha),
+            not_negative,
+            "L1 penalty of leaf values.",
+        ),
         spec(
             "gamma",
             &["min_split_loss", "min_split_gain", "min_gain_to_split"],
-            Value::Float(0.0),
+            Value::Float(defaults.gamma),
             not_negative,
             "Least gain of a split.",
         ),
-        spec("subsample", &["bagging_fraction"], Value::Float(1.0), share, "Share of the rows that each round sees."),
+        spec(
+            "subsample",
+            &["bagging_fraction"],
+            Value::Float(defaults.subsample),
+            share,
+            "Share of the rows that each round sees.",
+        ),
         spec(
             "colsample_bytree",
             &["feature_fraction"],
-            Value::Float(1.0),
+            Value::Float(defaults.colsample_bytree),
             share,
             "Share of the columns that each tree sees.",
         ),
         spec(
             "max_bin",
             &["max_bins"],
-            Value::Integer(flavour.max_bin),
+            count(defaults.max_bin),
             Allowed::Integer(2, 256),
             "Most bins of a column, the one for missing values apart.",
+        ),
+        spec(
+            "min_data_in_bin",
+            &[],
+            count(defaults.min_data_in_bin),
+            Allowed::Integer(1, i64::from(u32::MAX)),
+            "Fewest rows of a numeric column's bin.",
+        ),
+        spec(
+            "max_cat_to_onehot",
+            &[],
+            count(defaults.max_cat_to_onehot),
+            Allowed::Integer(1, 255),
+            "Categories of up to this many levels are split one level against the rest, others as sorted sets.",
+        ),
+        spec(
+            "max_cat_threshold",
+            &[],
+            count(defaults.max_cat_threshold),
+            Allowed::Integer(1, 255),
+            "Most levels that a split of a sorted category takes from an end.",
+        ),
+        spec(
+            "cat_smooth",
+            &[],
+            Value::Float(defaults.cat_smooth),
+            not_negative,
+            "Added to the hessians by which levels are sorted; levels of fewer rows are not split on.",
+        ),
+        spec(
+            "cat_l2",
+            &[],
+            Value::Float(defaults.cat_l2),
+            not_negative,
+            "L2 penalty added where a sorted category is split.",
+        ),
+        spec(
+            "min_data_per_group",
+            &[],
+            count(defaults.min_data_per_group),
+            Allowed::Integer(1, i64::from(u32::MAX)),
+            "Fewest rows by which a split of a sorted category moves on.",
         ),
         optional(spec(
             "early_stopping_rounds",
@@ -154,26 +177,30 @@ fn specs(flavour: &Flavour) -> Vec<Spec> {
 }
 
 fn boost_params(params: &Params, growth: Growth) -> (BoostParams, Option<u32>) {
+    // Every parameter has a value or a default of its own, so nothing is left for these zeros.
     let integer = |name: &str| params.integer(name).map(|i| i as usize);
+    let count = |name: &str| integer(name).unwrap_or(0);
     let float = |name: &str| params.float(name).unwrap_or(0.0);
-    let defaults = match growth {
-        Growth::Depthwise => BoostParams::depthwise(),
-        Growth::Leafwise => BoostParams::leafwise(),
-    };
     let resolved = BoostParams {
-        n_estimators: integer("n_estimators").unwrap_or(100),
+        growth,
+        n_estimators: count("n_estimators"),
         learning_rate: float("learning_rate"),
         max_depth: integer("max_depth"),
         num_leaves: integer("num_leaves"),
-        min_child_samples: integer("min_child_samples").unwrap_or(0),
+        min_child_samples: count("min_child_samples"),
         min_child_weight: float("min_child_weight"),
         reg_lambda: float("reg_lambda"),
         reg_alpha: float("reg_alpha"),
         gamma: float("gamma"),
         subsample: float("subsample"),
         colsample_bytree: float("colsample_bytree"),
-        max_bin: integer("max_bin").unwrap_or(255),
-        ..defaults
+        max_bin: count("max_bin"),
+        min_data_in_bin: count("min_data_in_bin"),
+        max_cat_to_onehot: count("max_cat_to_onehot"),
+        max_cat_threshold: count("max_cat_threshold"),
+        cat_smooth: float("cat_smooth"),
+        cat_l2: float("cat_l2"),
+        min_data_per_group: count("min_data_per_group"),
     };
     (resolved, params.integer("early_stopping_rounds").map(|r| r as u32))
 }

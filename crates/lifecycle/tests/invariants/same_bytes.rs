@@ -11,7 +11,7 @@ const PINNED: [(&str, &str); 5] = [
     ("random_forest", "blake3:32cbd8d8638f548dbfe4c9532126b3ac9d6ca46f9e8d599dc970ba3cfb7d362a"),
     ("extra_trees", "blake3:65a2714ccf7b264f00ebc0f8c3756cc4010fc78d2e13829d39b4c5d46cd6d144"),
     ("gbdt_depthwise", "blake3:f1ea3ff0169e5426fe9f4dd7669c901c7831383dabc4f9e6466bd6a63f3dee90"),
-    ("gbdt_leafwise", "blake3:f69c495cf6e321b0a2a3ec34697e7122327f0fa6dc26cc98d121801ac3b23581"),
+    ("gbdt_leafwise", "blake3:0380fe4414483d538e17a516ea9b8dc61f4d07ee19fb3d06aa275703161e9c0a"),
 ];
 
 #[test]

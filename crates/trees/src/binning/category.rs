@@ -19,8 +19,8 @@ pub struct CategoryBins {
 const NO_BIN: u8 = u8::MAX;
 
 impl CategoryBins {
-    /// Finds the bins of levels; codes outside of `levels` are missing. Levels of fewer than `min_rows` rows share a bin.
-    pub(super) fn find(codes: &[u32], levels: Range<u32>, min_rows: usize) -> Self {
+    /// Finds the bins of levels; codes outside of `levels` are missing.
+    pub(super) fn find(codes: &[u32], levels: Range<u32>) -> Self {
         let first_code = levels.start;
         let mut counts = vec![0usize; levels.len()];
         for &code in codes {
@@ -31,9 +31,8 @@ impl CategoryBins {
         let mut present: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] > 0).collect();
         let mut bin_of = vec![NO_BIN; counts.len()];
         let mut n_bins = present.len();
-        let n_common = present.iter().filter(|&&c| counts[c] >= min_rows).count();
-        if n_common.min(CATEGORY_BINS) < present.len() {
-            let n_kept = n_common.min(CATEGORY_BINS - 1);
+        if present.len() > CATEGORY_BINS {
+            let n_kept = CATEGORY_BINS - 1;
             present.sort_by_key(|&c| (Reverse(counts[c]), c));
             let rare = present.split_off(n_kept);
             rare.iter().for_each(|&c| bin_of[c] = n_kept as u8);

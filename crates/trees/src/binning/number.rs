@@ -12,8 +12,8 @@ pub struct NumberBins {
 }
 
 impl NumberBins {
-    /// Finds up to `max_bin` bins for values, NaN left out.
-    pub(super) fn find(mut values: Vec<f64>, max_bin: usize) -> Self {
+    /// Finds up to `max_bin` bins for values, NaN left out, each but the last of `min_rows` values or more.
+    pub(super) fn find(mut values: Vec<f64>, max_bin: usize, min_rows: usize) -> Self {
         values.retain(|x| !x.is_nan());
         values.iter_mut().for_each(|x| *x = finite(*x));
         values.sort_unstable_by(f64::total_cmp);
@@ -24,8 +24,12 @@ impl NumberBins {
                 _ => distinct.push((x, 1)),
             }
         }
-        let ends =
-            if distinct.len() <= max_bin { (1..=distinct.len()).collect() } else { equal_counts(&distinct, max_bin) };
+        let ends = if distinct.len() <= max_bin {
+            least_counts(&distinct, min_rows)
+        } else {
+            let n_values: usize = distinct.iter().map(|d| d.1).sum();
+            equal_counts(&distinct, max_bin.min(n_values / min_rows).max(1))
+        };
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let (lower, upper): (Vec<f64>, Vec<f64>) =
             starts.zip(&ends).map(|(start, &end)| (distinct[start].0, distinct[end - 1].0)).unzip();
@@ -115,11 +119,26 @@ fn between(a: f64, b: f64) -> f64 {
     if a <= middle && middle < b { middle + 0.0 } else { a }
 }
 
+/// Gives each distinct value a bin, or one with its next neighbours until there are `min_rows` rows. Returns the ends of
+/// the bins.
+fn least_counts(distinct: &[(f64, usize)], min_rows: usize) -> Vec<usize> {
+    let mut count = 0;
+    let mut ends = Vec::with_capacity(distinct.len());
+    for (i, &(_, rows)) in distinct.iter().enumerate() {
+        count += rows;
+        if count >= min_rows || i + 1 == distinct.len() {
+            ends.push(i + 1);
+            count = 0;
+        }
+    }
+    ends
+}
+
 /// Cuts distinct values into bins of about equally many rows; a value with more rows than a bin should have gets a bin
 /// of its own. Returns the ends of the bins.
 ///
 /// # References
-/// The greedy rule of LightGBM (Ke et al., 2017), without its least number of rows per bin.
+/// The greedy rule of LightGBM (Ke et al., 2017).
 fn equal_counts(distinct: &[(f64, usize)], max_bin: usize) -> Vec<usize> {
     let total: usize = distinct.iter().map(|d| d.1).sum();
     let share = total as f64 / max_bin as f64;

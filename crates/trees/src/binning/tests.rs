@@ -6,7 +6,7 @@ use tabwright_model::features::{CODE_MISSING, CODE_UNSEEN, ONE_HOT_NONE};
 use super::*;
 
 fn number(values: Vec<f64>, max_bin: usize) -> (NumberBins, Vec<u8>, bool) {
-    let matrix = Binner { max_bin, min_level_rows: 1, seed: 1 }
+    let matrix = Binner { max_bin, min_data_in_bin: 1, seed: 1 }
         .bin(&Features::new(values.len(), vec![FeatureColumn::Number(values)]));
     let Bins::Number(bins) = matrix.features()[0].bins.clone() else { panic!("a number was binned as a category") };
     (bins, matrix.column(0).to_vec(), matrix.features()[0].has_missing)
@@ -63,8 +63,8 @@ fn columns_without_values_have_no_bin() {
     assert_eq!(codes, [0, 0, 0]);
 }
 
-fn category(column: FeatureColumn, min_level_rows: usize) -> (CategoryBins, Vec<u8>, bool) {
-    let matrix = Binner { max_bin: 255, min_level_rows, seed: 1 }.bin(&Features::new(column.len(), vec![column]));
+fn category(column: FeatureColumn) -> (CategoryBins, Vec<u8>, bool) {
+    let matrix = Binner { max_bin: 255, min_data_in_bin: 1, seed: 1 }.bin(&Features::new(column.len(), vec![column]));
     let Bins::Category(bins) = matrix.features()[0].bins.clone() else { panic!("a category was binned as a number") };
     (bins, matrix.column(0).to_vec(), matrix.features()[0].has_missing)
 }
@@ -72,20 +72,20 @@ fn category(column: FeatureColumn, min_level_rows: usize) -> (CategoryBins, Vec<
 #[test]
 fn levels_have_a_bin_each_and_what_has_no_level_is_missing() {
     let codes = vec![4, CODE_MISSING, 2, CODE_UNSEEN, 4];
-    let (bins, binned, has_missing) = category(FeatureColumn::Code { codes, n_codes: 6 }, 1);
+    let (bins, binned, has_missing) = category(FeatureColumn::Code { codes, n_codes: 6 });
     assert_eq!((bins.len(), has_missing), (2, true));
     assert_eq!(binned, [1, 2, 0, 2, 1]);
     // Code 3 and 5 have no row: they go where missing values go.
     assert_eq!(bins.codes(&[0b10, 0, 0, 0], false), [1 << 4]);
     assert_eq!(bins.codes(&[0b10, 0, 0, 0], true), [1 << 4 | 1 << 3 | 1 << 5]);
-    let (_, binned, _) = category(FeatureColumn::OneHot { codes: vec![0, ONE_HOT_NONE, 1], width: 2 }, 1);
+    let (_, binned, _) = category(FeatureColumn::OneHot { codes: vec![0, ONE_HOT_NONE, 1], width: 2 });
     assert_eq!(binned, [0, 2, 1]);
 }
 
 #[test]
 fn beyond_254_levels_the_rarest_share_a_bin() {
     let codes: Vec<u32> = (2..1002).chain(2..200).collect();
-    let (bins, binned, has_missing) = category(FeatureColumn::Code { codes, n_codes: 1002 }, 1);
+    let (bins, binned, has_missing) = category(FeatureColumn::Code { codes, n_codes: 1002 });
     assert_eq!((bins.len(), has_missing), (CATEGORY_BINS, false));
     assert_eq!(binned[999], 253);
     // The 198 levels with two rows have bins of their own; the others are taken in the order of their codes.
@@ -95,13 +95,15 @@ fn beyond_254_levels_the_rarest_share_a_bin() {
 }
 
 #[test]
-fn levels_of_few_rows_share_a_bin() {
-    let codes = vec![2, 2, 2, 3, 4, 4, 4, 5];
-    let (bins, binned, _) = category(FeatureColumn::Code { codes: codes.clone(), n_codes: 6 }, 2);
-    assert_eq!(binned, [0, 0, 0, 2, 1, 1, 1, 2]);
-    assert_eq!(bins.len(), 3);
-    let (bins, _, _) = category(FeatureColumn::Code { codes, n_codes: 6 }, 4);
-    assert_eq!(bins.len(), 1);
+fn bins_have_as_many_rows_as_asked_for() {
+    let find = |n: u32, max_bin| NumberBins::find((0..n).map(f64::from).collect(), max_bin, 3);
+    // Few values: 0 to 2, 3 to 5, and 6 alone, which is the last.
+    let bins = find(7, 255);
+    assert_eq!((bins.len(), bins.threshold(0, 1), bins.threshold(1, 2)), (3, 2.5, 5.5));
+    // Many: a third as many bins as values, though more would be allowed.
+    assert_eq!(find(300, 255).len(), 100);
+    assert_eq!(NumberBins::find(vec![1.0, 2.0], 1, 3).len(), 1);
+    assert!(NumberBins::find(Vec::new(), 255, 3).is_empty());
 }
 
 proptest! {

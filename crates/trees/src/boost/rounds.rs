@@ -57,7 +57,8 @@ pub(super) fn boost(
     fitting: &Checked<'_>,
     held_out: Option<&Checked<'_>>,
 ) -> Result<Fitted> {
-    let matrix = Binner { max_bin: params.max_bin, min_level_rows: 1, seed: request.seed }.bin(&fitting.features);
+    let matrix = Binner { max_bin: params.max_bin, min_data_in_bin: params.min_data_in_bin, seed: request.seed }
+        .bin(&fitting.features);
     let layout = Layout::new(&matrix);
     let booster = Booster {
         params,

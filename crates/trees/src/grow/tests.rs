@@ -30,7 +30,7 @@ fn table(constant_hessian: bool) -> (BinnedMatrix, FixedGradients) {
         GradientPair { gradient: wave + level + noise(r, 6) - 0.5, hessian: 0.1 + noise(r, 7) }
     };
     let pairs: Vec<GradientPair> = (0..N).map(pair).collect();
-    let matrix = Binner { max_bin: 63, min_level_rows: 1, seed: 0 }.bin(&features);
+    let matrix = Binner { max_bin: 63, min_data_in_bin: 1, seed: 0 }.bin(&features);
     (matrix, FixedGradients::round(&pairs, 1, 0, constant_hessian.then_some(1.0)))
 }
 
@@ -197,7 +197,7 @@ fn heavy_rows_do_not_hide_light_ones() {
     // Weights 1,000,000 : 1: the heavy half says nothing, the light half has a clean step.
     let n = 2_000;
     let x = FeatureColumn::Number((0..n).map(|r| (r / 2 % 100) as f64).collect());
-    let matrix = Binner { max_bin: 255, min_level_rows: 1, seed: 0 }.bin(&Features::new(n, vec![x]));
+    let matrix = Binner { max_bin: 255, min_data_in_bin: 1, seed: 0 }.bin(&Features::new(n, vec![x]));
     let pair = |r: usize| {
         let (heavy, step) = (r.is_multiple_of(2), if r / 2 % 100 < 30 { 1.0 } else { -1.0 });
         if heavy { GradientPair { gradient: 0.0, hessian: 1e6 } } else { GradientPair { gradient: step, hessian: 1.0 } }

@@ -14,7 +14,7 @@ fn matrix(n_rows: usize, n_features: usize) -> BinnedMatrix {
         (0..n_rows).map(|r| (tabwright_core::random::mix((r * 31 + f) as u64) % levels) as f64).collect()
     };
     let columns = (0..n_features).map(|f| FeatureColumn::Number(column(f))).collect();
-    Binner { max_bin: 255, min_level_rows: 1, seed: 0 }.bin(&Features::new(n_rows, columns))
+    Binner { max_bin: 255, min_data_in_bin: 1, seed: 0 }.bin(&Features::new(n_rows, columns))
 }
 
 fn gradients(n_rows: usize, constant: bool) -> FixedGradients {

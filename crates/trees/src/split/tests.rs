@@ -34,7 +34,7 @@ fn category(codes: &[u32], n_codes: u32) -> FeatureColumn {
 /// The best split of all rows by gradients, with hessians of 1.
 fn find(columns: Vec<FeatureColumn>, gradients: &[f64], params: &SplitParams) -> (Option<BinSplit>, BinnedMatrix) {
     let n = gradients.len();
-    let matrix = Binner { max_bin: 255, min_level_rows: 1, seed: 0 }.bin(&Features::new(n, columns));
+    let matrix = Binner { max_bin: 255, min_data_in_bin: 1, seed: 0 }.bin(&Features::new(n, columns));
     let layout = Layout::new(&matrix);
     let pairs: Vec<GradientPair> = gradients.iter().map(|&gradient| GradientPair { gradient, hessian: 1.0 }).collect();
     let fixed = FixedGradients::round(&pairs, 1, 0, Some(1.0));
