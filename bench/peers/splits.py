@@ -1,4 +1,4 @@
-"""Paired 70/30 train/test files of the real tables: splits.py DATA_FOLDER OUT_FOLDER [NUMBER]; OUT_FOLDER/0, /1, ….
+"""Paired 70/30 train/test files of the real tables: splits.py DATA_FOLDER OUT_FOLDER [NUMBER [FIRST]]; OUT_FOLDER/0, /1, ….
 
 A row is a training row when md5(name + row number) mod 10 is below 7, so a split never moves; the splits after the first
 hash their own number as well.
@@ -41,7 +41,8 @@ def write(data, out, split):
 
 
 if __name__ == "__main__":
-    for split in range(int(sys.argv[3]) if len(sys.argv) > 3 else 1):
+    number, first = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((3, 1), (4, 0)))
+    for split in range(first, first + number):
         folder = os.path.join(sys.argv[2], str(split))
         os.makedirs(folder, exist_ok=True)
         write(sys.argv[1], folder, split)
