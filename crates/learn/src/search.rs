@@ -95,8 +95,6 @@ impl Line {
 /// What the search found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// The model that is stored.
-    pub model: Model,
     /// Every candidate, best first; those that failed last.
     pub leaderboard: Vec<Line>,
     /// Of the stored model, on the rows it was fitted on.
@@ -120,7 +118,8 @@ impl Found {
     }
 }
 
-/// Compares candidates, chooses the best and fits it on training and validation rows.
+/// Compares candidates, chooses the best and fits it on training and validation rows: the model that is to be stored, and
+/// what was found on the way.
 ///
 /// # Errors
 /// [`Error::Config`] where there is nothing to choose by, [`Error::NoCandidate`] where none could be fitted,
@@ -131,7 +130,7 @@ pub fn search(
     candidates: &[Candidate],
     selection: Selection,
     context: Context<'_>,
-) -> Result<Found> {
+) -> Result<(Model, Found)> {
     let selection = checked(parts, candidates, selection)?;
     let mut warnings = Vec::new();
     let lines = jobs::run(material, parts, candidates, selection.metric, context);
@@ -169,8 +168,8 @@ pub fn search(
     let train = score(material, &fitted.model, &rows)?;
     let test = if parts.test.is_empty() { None } else { Some(score(material, &fitted.model, parts.test)?) };
     context.observer.event(Event::Step { name: &best.candidate.name });
-    let (model, left_out) = (fitted.model, fitted.left_out);
-    Ok(Found { model, leaderboard, train, test, rounds, left_out, warnings, fit_seconds })
+    let left_out = fitted.left_out;
+    Ok((fitted.model, Found { leaderboard, train, test, rounds, left_out, warnings, fit_seconds }))
 }
 
 /// Where nothing can be measured, one candidate is trained and nothing is scored; without folds the validation part

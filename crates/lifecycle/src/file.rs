@@ -1,7 +1,7 @@
 //! Model files: read whole and checked, written beside their place and moved there in one step.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::BufWriter;
 use std::path::Path;
 
 use tabwright_model::artifact::Artifact;
@@ -33,10 +33,14 @@ pub fn load(path: &Path) -> Result<Artifact> {
 /// # Errors
 /// [`Error::Io`] if the folder is not there, not writable or full.
 pub fn save(artifact: &Artifact, path: &Path) -> Result<()> {
-    let bytes = artifact.to_bytes()?;
-    let mut file = temporary(path, "the model cannot be written here")?;
+    let mut file = BufWriter::new(temporary(path, "the model cannot be written here")?);
     let full = "the model could not be written; what was there before is kept";
-    file.write_all(&bytes).map_err(|source| Error::Io { path: path.to_owned(), what: full, source })?;
+    let io = |source| Error::Io { path: path.to_owned(), what: full, source };
+    artifact.write_to(&mut file).map_err(|e| match e {
+        tabwright_model::Error::Write(source) => io(source),
+        other => other.into(),
+    })?;
+    let file = file.into_inner().map_err(|e| io(e.into_error()))?;
     place(file, path, "the model could not be moved to its place")
 }
 

@@ -132,7 +132,7 @@ fn learn(
     let split = &divided.split;
     let parts = Parts { train: &split.train, validation: &split.validation, test: &split.test, folds: &divided.folds };
     let selection = Selection { metric, on: config.selection.on };
-    let found = search::search(&material, parts, &candidates, selection, context)?;
+    let (model, found) = search::search(&material, parts, &candidates, selection, context)?;
     let mut warnings = prepared.warnings.clone();
     for warning in found.left_out.iter().chain(&found.warnings) {
         let known = warnings.iter().any(|w| w.code == warning.code && w.column == warning.column && w.column.is_some());
@@ -141,7 +141,7 @@ fn learn(
             warnings.push(warning.clone());
         }
     }
-    let evidence = report::evidence(&prepared, &divided, config, metric, (&found, &warnings));
+    let evidence = report::evidence(&prepared, &divided, config, metric, (&model, &found, &warnings));
     let seconds = context.clock.seconds() - started;
     let record = Record {
         created_at: surroundings.created_at.clone(),
@@ -151,7 +151,7 @@ fn learn(
         seconds,
         fit_seconds: found.fit_seconds,
     };
-    let artifact = Artifact::new(found.model.clone(), evidence, record);
+    let artifact = Artifact::new(model, evidence, record);
     let rows = prepared.table.n_rows();
     let seed = config.train.seed;
     Ok(Trained { artifact, found, metric, split: divided.split, rows, seed, warnings, seconds })

@@ -1,6 +1,6 @@
 //! The model file: one safetensors container with a JSON manifest and tensors, which is data and not code.
 //!
-//! [`Artifact::to_bytes`] writes it, [`Artifact::from_bytes`] believes nothing: the checksum of the whole file comes
+//! [`Artifact::write_to`] writes it, [`Artifact::from_bytes`] believes nothing: the checksum of the whole file comes
 //! first, then every size, index and version. The layout is described byte by byte in the guide, page "The model file".
 
 mod canonical;
@@ -10,8 +10,9 @@ mod tensors;
 pub use tensors::{Tensor, Tensors};
 
 use std::collections::HashMap;
+use std::io::Write;
 
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
@@ -62,30 +63,36 @@ impl Artifact {
     /// # Errors
     /// [`Error::Invalid`] if the model is too large for the container's header.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let invalid = |e: String| Error::Invalid(e);
+        let mut bytes = Vec::new();
+        self.write_to(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Writes the bytes of the file, of which at no time there is a whole copy.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if they cannot be written, [`Error::Invalid`] if the model is too large for the container's header.
+    pub fn write_to(&self, out: &mut dyn Write) -> Result<()> {
         let (model, tensors) = stored::store(&self.model);
+        let json = |part: serde_json::Result<Value>| part.map_err(|e| Error::Invalid(e.to_string()));
         let manifest = json!({
             "format": FORMAT,
             "reader": LEAST_READER,
             "content_id": self.content_id,
             "model": model,
-            "evidence": serde_json::to_value(&self.evidence).map_err(|e| invalid(e.to_string()))?,
-            "record": serde_json::to_value(&self.record).map_err(|e| invalid(e.to_string()))?,
+            "evidence": json(serde_json::to_value(&self.evidence))?,
+            "record": json(serde_json::to_value(&self.record))?,
         });
-        let zeros = [0; CHECKSUM_BYTES];
-        let mut views = Vec::new();
-        for (name, tensor) in tensors.iter() {
-            let view = TensorView::new(tensor.dtype(), tensor.shape().to_vec(), tensor.bytes());
-            views.push((name, view.map_err(|e| invalid(e.to_string()))?));
-        }
-        let checksum = TensorView::new(Dtype::U8, vec![CHECKSUM_BYTES], &zeros).map_err(|e| invalid(e.to_string()))?;
-        views.push((CHECKSUM, checksum));
-        let metadata = HashMap::from([(MANIFEST.to_owned(), manifest.to_string())]);
-        let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| invalid(e.to_string()))?;
-        let body = bytes.len() - CHECKSUM_BYTES;
-        let digest = blake3::hash(&bytes[..body]);
-        bytes[body..].copy_from_slice(digest.as_bytes());
-        Ok(bytes)
+        let header = header(&manifest, &tensors)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut write = |bytes: &[u8]| {
+            hasher.update(bytes);
+            out.write_all(bytes).map_err(Error::Write)
+        };
+        write(&(header.len() as u64).to_le_bytes())?;
+        write(&header)?;
+        in_file_order(&tensors).into_iter().try_for_each(|(_, tensor)| write(tensor.bytes()))?;
+        out.write_all(hasher.finalize().as_bytes()).map_err(Error::Write)
     }
 
     /// Reads the bytes of a file.
@@ -141,6 +148,39 @@ pub fn content_id(model: &Model) -> String {
     format!("blake3:{}", canonical::digest(&manifest, &tensors).to_hex())
 }
 
+/// Tensors as they follow each other in the container: those of wide numbers first, so that all are aligned, then by name.
+fn in_file_order(tensors: &Tensors) -> Vec<(&str, &Tensor)> {
+    let mut order: Vec<(&str, &Tensor)> = tensors.iter().collect();
+    order.sort_by(|(a, x), (b, y)| y.dtype().cmp(&x.dtype()).then(a.cmp(b)));
+    order
+}
+
+/// The container's header, padded with spaces so that the tensors are aligned.
+fn header(manifest: &Value, tensors: &Tensors) -> Result<Vec<u8>> {
+    let invalid = |e: String| Error::Invalid(e);
+    let mut end = 0;
+    let mut describe = |dtype: Dtype, shape: &[usize], n_bytes: usize| {
+        let start = end;
+        end += n_bytes;
+        TensorInfo { dtype, shape: shape.to_vec(), data_offsets: (start, end) }
+    };
+    let mut infos: Vec<(String, TensorInfo)> = in_file_order(tensors)
+        .into_iter()
+        .map(|(name, tensor)| (name.to_owned(), describe(tensor.dtype(), tensor.shape(), tensor.bytes().len())))
+        .collect();
+    infos.push((CHECKSUM.to_owned(), describe(Dtype::U8, &[CHECKSUM_BYTES], CHECKSUM_BYTES)));
+    let metadata = HashMap::from([(MANIFEST.to_owned(), manifest.to_string())]);
+    let metadata = Metadata::new(Some(metadata), infos).map_err(|e| invalid(e.to_string()))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|e| invalid(e.to_string()))?;
+    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    if header.len() as u64 > LARGEST_HEADER {
+        return Err(invalid(format!("its header has {} bytes, the container allows {LARGEST_HEADER}", header.len())));
+    }
+    Ok(header)
+}
+
+/// Bytes that the header is a multiple of.
+const ALIGNMENT: usize = 8;
 /// The largest header that the container allows.
 const LARGEST_HEADER: u64 = 100_000_000;
 

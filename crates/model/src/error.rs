@@ -19,6 +19,9 @@ pub enum Error {
     /// The parts of the model contradict each other.
     #[error("the model is invalid: {0}")]
     Invalid(String),
+    /// The file could not be written.
+    #[error("the model cannot be written: {0}")]
+    Write(#[source] std::io::Error),
     /// The rows lack columns that the model needs.
     #[error("the data lacks {} of the model: {}; it has: {found}", if missing.len() == 1 { "a column" } else { "columns" }, missing.join(", "))]
     MissingColumns {

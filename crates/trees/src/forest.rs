@@ -19,6 +19,10 @@ mod scan;
 
 pub use params::{ForestParams, MaxFeatures};
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 use tabwright_core::{Cancel, Targets, Task};
 use tabwright_model::Features;
@@ -34,9 +38,6 @@ use crate::target::Checked;
 /// from all others alone, since trees that grow to purity would learn single rows by their level. LightGBM's `cat_smooth`
 /// is 10 too.
 const MIN_LEVEL_ROWS: usize = 10;
-/// Trees that are grown before they are packed: bounds the memory of unpacked ones.
-const WAVE: usize = 64;
-
 /// Grows a forest. Its raw scores are means over the trees: for binary the probability of the positive label, for
 /// multiclass one probability per label, for regression the number.
 ///
@@ -59,17 +60,40 @@ pub fn fit(
     let response = Response::new(&rows, task);
     let forest = Forest { params, matrix: &matrix, response: &response, seed };
     let n_outputs = task.n_outputs();
-    let mut trees = Trees::new(types_of(features), n_outputs, Aggregation::Mean, vec![0.0; n_outputs]);
-    for start in (0..params.n_estimators).step_by(WAVE) {
-        let wave = start..(start + WAVE).min(params.n_estimators);
-        let grow =
-            |grower: &mut TreeGrower<'_>, tree: usize| (!cancel.is_cancelled()).then(|| grower.grow(tree as u64));
-        let grown: Vec<Option<Tree>> = wave.into_par_iter().map_init(|| TreeGrower::new(&forest), grow).collect();
-        for tree in grown {
-            trees.push(&tree.ok_or(Error::Cancelled)?, 0);
+    let trees = Trees::new(types_of(features), n_outputs, Aggregation::Mean, vec![0.0; n_outputs]);
+    let packed = Mutex::new(InOrder { trees, waiting: BTreeMap::new() });
+    let next = AtomicUsize::new(0);
+    // Trees are begun in their order, so that few wait unpacked for an earlier one.
+    let grow = |_: usize| {
+        let mut grower = TreeGrower::new(&forest);
+        while !cancel.is_cancelled() {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= params.n_estimators {
+                break;
+            }
+            let tree = grower.grow(number as u64);
+            packed.lock().expect("invariant: packing a tree does not panic").add(number, tree);
+        }
+    };
+    (0..rayon::current_num_threads()).into_par_iter().with_max_len(1).for_each(grow);
+    let InOrder { trees, .. } = packed.into_inner().expect("invariant: packing a tree does not panic");
+    if trees.n_trees() < params.n_estimators { Err(Error::Cancelled) } else { Ok(trees) }
+}
+
+/// Packs trees in the order of their numbers, whichever is ready first.
+struct InOrder {
+    trees: Trees,
+    /// Trees that are ready before an earlier one.
+    waiting: BTreeMap<usize, Tree>,
+}
+
+impl InOrder {
+    fn add(&mut self, number: usize, tree: Tree) {
+        self.waiting.insert(number, tree);
+        while let Some(tree) = self.waiting.remove(&self.trees.n_trees()) {
+            self.trees.push(&tree, 0);
         }
     }
-    Ok(trees)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use tabwright_core::metric::Metric;
 use tabwright_core::summary;
 use tabwright_core::{RowSet, Rows, Warning};
 use tabwright_learn::search::{Found, Line};
+use tabwright_model::Model;
 use tabwright_model::evidence::{CandidateEvidence, Evidence};
 
 use super::Trained;
@@ -19,13 +20,13 @@ pub(super) fn evidence(
     divided: &Divided,
     config: &Config,
     metric: Metric,
-    (found, warnings): (&Found, &[Warning]),
+    (model, found, warnings): (&Model, &Found, &[Warning]),
 ) -> Evidence {
     let best = found.best();
     let mut rows: Vec<u32> = [&divided.split.train[..], &divided.split.validation[..]].concat();
     rows.sort_unstable();
     let view = Rows::new(prepared.table.block(), RowSet::List(&rows));
-    let summaries = found.model.pipeline().inputs().iter().filter_map(|input| {
+    let summaries = model.pipeline().inputs().iter().filter_map(|input| {
         let position = prepared.table.schema().position(&input.name)?;
         Some(summary::summarize(&prepared.table.schema().fields()[position], view, position))
     });

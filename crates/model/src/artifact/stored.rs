@@ -75,11 +75,11 @@ fn store_step(i: usize, step: &Step, tensors: &mut Tensors) -> Value {
         Operator::ImputeCode { slot, code } => json!({ "slot": slot, "code": code }),
         Operator::Scale { slot, offset, scale } => json!({ "slot": slot, "offset": offset, "scale": scale }),
         Operator::OneHot { slot, columns, width } => {
-            tensors.insert(format!("pipeline.{i}.columns"), Tensor::u32(vec![columns.len()], columns));
+            tensors.insert(format!("pipeline.{i}.columns"), Tensor::u32(columns));
             json!({ "slot": slot, "width": width })
         }
         Operator::Ordinal { slot, values } => {
-            tensors.insert(format!("pipeline.{i}.values"), Tensor::f64(vec![values.len()], values));
+            tensors.insert(format!("pipeline.{i}.values"), Tensor::f64(values));
             json!({ "slot": slot })
         }
     };
@@ -138,13 +138,13 @@ const PREDICTOR_VERSION: u32 = 1;
 fn store_predictor(predictor: &Predictor, tensors: &mut Tensors) -> Value {
     let mut object = match predictor {
         Predictor::Constant(scores) => {
-            tensors.insert("predictor.scores", Tensor::f64(vec![scores.len()], scores));
+            tensors.insert("predictor.scores", Tensor::f64(scores));
             json!({ "operator": "constant" })
         }
         Predictor::Linear(linear) => {
             let shape = vec![linear.n_outputs(), linear.n_weights()];
-            tensors.insert("predictor.intercepts", Tensor::f64(vec![linear.n_outputs()], linear.intercepts()));
-            tensors.insert("predictor.coefficients", Tensor::f64(shape, linear.coefficients()));
+            tensors.insert("predictor.intercepts", Tensor::f64(linear.intercepts()));
+            tensors.insert("predictor.coefficients", Tensor::f64(linear.coefficients()).shaped(shape));
             json!({ "operator": "linear" })
         }
         Predictor::Trees(trees) => {

@@ -1,5 +1,6 @@
 //! Named arrays of numbers, as the container keeps them: little-endian, with type and shape.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use safetensors::tensor::{Dtype, TensorView};
@@ -16,25 +17,42 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// Numbers; −0 and NaN are made canonical.
-    pub fn f64(shape: Vec<usize>, values: &[f64]) -> Self {
-        let bytes = values.iter().flat_map(|v| numeric::canonical(*v).to_le_bytes()).collect();
-        Tensor { dtype: Dtype::F64, shape, bytes }
+    /// Numbers, in one dimension; −0 and NaN are made canonical.
+    pub fn f64(values: impl IntoIterator<Item = impl Borrow<f64>>) -> Self {
+        let words = values.into_iter().map(|v| numeric::canonical(*v.borrow()).to_le_bytes());
+        Tensor::of_words(Dtype::F64, words)
     }
 
-    /// 32-bit whole numbers.
-    pub fn u32(shape: Vec<usize>, values: &[u32]) -> Self {
-        Tensor { dtype: Dtype::U32, shape, bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect() }
+    /// 32-bit whole numbers, in one dimension.
+    pub fn u32(values: impl IntoIterator<Item = impl Borrow<u32>>) -> Self {
+        Tensor::of_words(Dtype::U32, values.into_iter().map(|v| v.borrow().to_le_bytes()))
     }
 
-    /// 64-bit whole numbers.
-    pub fn u64(shape: Vec<usize>, values: &[u64]) -> Self {
-        Tensor { dtype: Dtype::U64, shape, bytes: values.iter().flat_map(|v| v.to_le_bytes()).collect() }
+    /// 64-bit whole numbers, in one dimension.
+    pub fn u64(values: impl IntoIterator<Item = impl Borrow<u64>>) -> Self {
+        Tensor::of_words(Dtype::U64, values.into_iter().map(|v| v.borrow().to_le_bytes()))
     }
 
-    /// Bytes.
-    pub fn u8(shape: Vec<usize>, values: &[u8]) -> Self {
-        Tensor { dtype: Dtype::U8, shape, bytes: values.to_vec() }
+    /// Bytes, in one dimension.
+    pub fn u8(values: impl IntoIterator<Item = impl Borrow<u8>>) -> Self {
+        Tensor::of_words(Dtype::U8, values.into_iter().map(|v| [*v.borrow()]))
+    }
+
+    fn of_words<const N: usize>(dtype: Dtype, words: impl Iterator<Item = [u8; N]>) -> Self {
+        let mut bytes = Vec::with_capacity(words.size_hint().0 * N);
+        words.for_each(|word| bytes.extend_from_slice(&word));
+        Tensor { dtype, shape: vec![bytes.len() / N], bytes }
+    }
+
+    /// The same numbers, row-major, in other dimensions.
+    ///
+    /// # Panics
+    /// If there are more or fewer than those dimensions hold.
+    #[must_use]
+    pub fn shaped(self, shape: Vec<usize>) -> Self {
+        let count = |shape: &[usize]| shape.iter().product::<usize>();
+        assert_eq!(count(&shape), count(&self.shape), "invariant: a tensor holds as many numbers as its shape");
+        Tensor { shape, ..self }
     }
 
     pub(super) fn from_view(view: &TensorView<'_>) -> Result<Self> {
@@ -152,8 +170,8 @@ impl Tensors {
             text.extend_from_slice(level.as_bytes());
             ends.push(text.len() as u64);
         }
-        self.insert(format!("{name}.text"), Tensor::u8(vec![text.len()], &text));
-        self.insert(format!("{name}.ends"), Tensor::u64(vec![ends.len()], &ends));
+        self.insert(format!("{name}.text"), Tensor::u8(&text));
+        self.insert(format!("{name}.ends"), Tensor::u64(&ends));
     }
 
     /// Takes strings out; they must be valid UTF-8, distinct and in byte order.

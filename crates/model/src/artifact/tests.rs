@@ -99,7 +99,7 @@ fn other_files_are_named_for_what_they_are() {
     assert!(message(b"").contains("no Tabwright model"));
     assert!(message(b"a,b\n1,2\n").contains("no Tabwright model"));
     let zeros = [0; 64];
-    let foreign = [("weights", TensorView::new(Dtype::U8, vec![64], &zeros).unwrap())];
+    let foreign = [("weights", safetensors::tensor::TensorView::new(Dtype::U8, vec![64], &zeros).unwrap())];
     assert!(message(&safetensors::serialize(foreign, None).unwrap()).contains("another program"));
     assert!(message(&small_bytes()[..900]).contains("damaged"));
 }

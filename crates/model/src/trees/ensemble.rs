@@ -197,7 +197,7 @@ impl Trees {
             .collect();
         for (i, node) in self.nodes[nodes].iter().enumerate() {
             if node.feature & LEAF != 0 {
-                made.leaf_values.extend_from_slice(&self.values_of(node));
+                made.leaf_values.extend(self.values_of(node));
                 continue;
             }
             let decision = if node.feature & CATEGORY == 0 {
@@ -218,11 +218,11 @@ impl Trees {
         made
     }
 
-    pub(super) fn values_of(&self, leaf: &Node) -> Vec<f64> {
-        match self.width {
-            1 => vec![f64::from_bits(leaf.payload)],
-            width => self.leaf_values[leaf.payload as usize..][..width].to_vec(),
-        }
+    /// The values of a leaf.
+    pub(super) fn values_of(&self, leaf: &Node) -> impl Iterator<Item = f64> {
+        let own = (self.width == 1).then(|| f64::from_bits(leaf.payload));
+        let apart = if self.width == 1 { &[] } else { &self.leaf_values[leaf.payload as usize..][..self.width] };
+        own.into_iter().chain(apart.iter().copied())
     }
 
     /// The words of the category set of a split.

@@ -28,32 +28,27 @@ impl Trees {
             let bit = |mask: u32, bit: u8| if node.feature & mask == 0 { 0 } else { bit };
             bit(LEAF, IS_LEAF) | bit(CATEGORY, IS_CATEGORY) | bit(MISSING_LEFT, IS_MISSING_LEFT)
         });
-        let flags: Vec<u8> = flags.collect();
         let splits = || self.nodes.iter().filter(|n| n.feature & LEAF == 0);
-        let features: Vec<u32> = splits().map(|n| self.used[(n.feature & RANK) as usize]).collect();
-        let numeric = splits().filter(|n| n.feature & CATEGORY == 0);
-        let thresholds: Vec<f64> = numeric.map(|n| f64::from_bits(n.payload)).collect();
+        let features = splits().map(|n| self.used[(n.feature & RANK) as usize]);
+        let thresholds = splits().filter(|n| n.feature & CATEGORY == 0).map(|n| f64::from_bits(n.payload));
         let sets = || splits().filter(|n| n.feature & CATEGORY != 0).map(|n| self.category_set(n));
-        let words: Vec<u64> = sets().flatten().copied().collect();
         let ends = sets().scan(0, |end, set| {
             *end += set.len() as u32;
             Some(*end)
         });
-        let ends: Vec<u32> = ends.collect();
-        let gains: Vec<u32> = self.gains.iter().map(|g| g.to_bits()).collect();
         let leaves = self.nodes.iter().filter(|n| n.feature & LEAF != 0);
-        let leaf_values: Vec<f64> = leaves.flat_map(|n| self.values_of(n)).collect();
-        let types: Vec<u32> = self.types.iter().flat_map(|t| encode_type(*t)).collect();
-        insert("types", Tensor::u32(vec![self.types.len(), 2], &types));
-        insert("base_scores", Tensor::f64(vec![self.n_outputs], &self.base_scores));
-        insert("outputs", Tensor::u32(vec![self.outputs.len()], &self.outputs));
-        insert("nodes", Tensor::u8(vec![flags.len()], &flags));
-        insert("features", Tensor::u32(vec![features.len()], &features));
-        insert("thresholds", Tensor::f64(vec![thresholds.len()], &thresholds));
-        insert("gains", Tensor::u32(vec![gains.len()], &gains));
-        insert("category_ends", Tensor::u32(vec![ends.len()], &ends));
-        insert("categories", Tensor::u64(vec![words.len()], &words));
-        insert("leaf_values", Tensor::f64(vec![self.n_leaves(), self.width], &leaf_values));
+        let leaf_values = Tensor::f64(leaves.flat_map(|n| self.values_of(n)));
+        let types = self.types.iter().flat_map(|t| encode_type(*t));
+        insert("types", Tensor::u32(types).shaped(vec![self.types.len(), 2]));
+        insert("base_scores", Tensor::f64(&self.base_scores));
+        insert("outputs", Tensor::u32(&self.outputs));
+        insert("nodes", Tensor::u8(flags));
+        insert("features", Tensor::u32(features));
+        insert("thresholds", Tensor::f64(thresholds));
+        insert("gains", Tensor::u32(self.gains.iter().map(|g| g.to_bits())));
+        insert("category_ends", Tensor::u32(ends));
+        insert("categories", Tensor::u64(sets().flatten()));
+        insert("leaf_values", leaf_values.shaped(vec![self.n_leaves(), self.width]));
         let aggregation = match self.aggregation {
             Aggregation::Sum => "sum",
             Aggregation::Mean => "mean",

@@ -135,25 +135,25 @@ fn hostile_arrays_are_refused() {
     let f64s = |t: &Tensor, i: usize, x: f64| {
         let mut v = t.to_f64().unwrap();
         v[i] = x;
-        Tensor::f64(t.shape().to_vec(), &v)
+        Tensor::f64(v).shaped(t.shape().to_vec())
     };
     let u32s = |t: &Tensor, i: usize, x: u32| {
         let mut v = t.to_u32().unwrap();
         v[i] = x;
-        Tensor::u32(t.shape().to_vec(), &v)
+        Tensor::u32(v).shaped(t.shape().to_vec())
     };
-    let u8s = |values: &[u8]| Tensor::u8(vec![values.len()], values);
+    let u8s = |values: &[u8]| Tensor::u8(values);
     assert!(load_changed("thresholds", |t| f64s(t, 0, f64::NAN)).contains("not finite"));
     assert!(load_changed("leaf_values", |t| f64s(t, 8, f64::INFINITY)).contains("not finite"));
-    assert!(load_changed("base_scores", |_| Tensor::f64(vec![0], &[])).contains("outputs"));
+    assert!(load_changed("base_scores", |_| Tensor::f64([0.0; 0])).contains("outputs"));
     assert!(load_changed("features", |t| u32s(t, 2, 3)).contains("beyond 3"));
     assert!(load_changed("features", |t| u32s(t, 0, 1)).contains("for what it is not"));
     assert!(load_changed("outputs", |t| u32s(t, 1, 2)).contains("beyond 2"));
-    assert!(load_changed("outputs", |_| Tensor::u32(vec![2], &[0, 0])).contains("beyond the last tree"));
-    assert!(load_changed("outputs", |_| Tensor::u32(vec![4], &[0; 4])).contains("cut off"));
+    assert!(load_changed("outputs", |_| Tensor::u32([0, 0])).contains("beyond the last tree"));
+    assert!(load_changed("outputs", |_| Tensor::u32([0; 4])).contains("cut off"));
     assert!(load_changed("types", |t| u32s(t, 0, 7)).contains("unknown type"));
-    assert!(load_changed("types", |_| Tensor::u32(vec![1], &[0])).contains("unknown type"));
-    assert!(load_changed("gains", |_| Tensor::u32(vec![1], &[0])).contains("gains"));
+    assert!(load_changed("types", |_| Tensor::u32([0])).contains("unknown type"));
+    assert!(load_changed("gains", |_| Tensor::u32([0])).contains("gains"));
     assert!(load_changed("category_ends", |t| u32s(t, 0, 99)).contains("not in order"));
     assert!(load_changed("category_ends", |t| u32s(t, 3, 99)).contains("all of their words"));
     assert!(load_changed("nodes", |_| u8s(&[0; 15])).contains("are needed"));
@@ -207,8 +207,8 @@ proptest! {
     fn garbled_nodes_never_panic(flags in prop::collection::vec(0u8..8, 15), outputs in 1usize..5) {
         let mut tensors = Tensors::default();
         let numbers = ensemble().store("p", &mut tensors);
-        tensors.insert("p.nodes", Tensor::u8(vec![15], &flags));
-        tensors.insert("p.outputs", Tensor::u32(vec![outputs], &vec![0; outputs]));
+        tensors.insert("p.nodes", Tensor::u8(flags));
+        tensors.insert("p.outputs", Tensor::u32(vec![0; outputs]));
         if let Ok(trees) = Trees::load("p", &numbers, &mut tensors) {
             score(&trees, &row(0.0, 2, 1));
         }
