@@ -11,18 +11,10 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// Keys that say how rows are read: every command that reads rows takes their flags.
-const READING: [&str; 9] = [
-    "data.na",
-    "data.zone",
-    "data.types",
-    "data.drop",
-    "data.format",
-    "data.delimiter",
-    "data.quote",
-    "data.header",
-    "data.encoding",
-];
+/// Keys that say how files are read: every command that reads rows takes their flags.
+const READING: [&str; 6] = ["data.na", "data.format", "data.delimiter", "data.quote", "data.header", "data.encoding"];
+/// Keys that say what columns are: for commands that find it out, where a model does not say it.
+const KINDS: [&str; 2] = ["data.types", "data.drop"];
 
 /// The whole command line.
 pub(crate) fn command() -> Command {
@@ -89,7 +81,7 @@ fn predict() -> Command {
                     .long("batch-size")
                     .value_name("N")
                     .value_parser(value_parser!(u32).range(1..=10_000_000))
-                    .help("Rows predicted at a time [default: 1000 for standard input, 50000 for files]"),
+                    .help("Rows predicted at a time [default: 1000 for standard input, 20000 for files]"),
             )
             .arg(threads())
             .arg(json()),
@@ -109,7 +101,7 @@ fn evaluate() -> Command {
 }
 
 fn check() -> Command {
-    reading(
+    let command = reading(
         Command::new("check")
             .about("Hold data against a model's contract: columns, kinds, levels, ranges. Exit code 4 on a breach")
             .arg(data("Files, globs, a folder of Parquet, or - for standard input"))
@@ -118,16 +110,16 @@ fn check() -> Command {
             .arg(share("max-out-of-range", "0.05", "Largest share of rows outside of the range of the training rows"))
             .arg(share("max-more-missing", "0.10", "Largest rise of the share of missing values"))
             .arg(json()),
-    )
+    );
+    with_keys(command, &keys_named(&KINDS))
 }
 
 fn profile() -> Command {
-    let keys = [&READING[..], &["data.target", "data.task", "data.roles"]].concat();
-    let keys: Vec<&Key> = KEYS.iter().filter(|k| keys.contains(&k.name)).collect();
+    let keys = [&READING[..], &KINDS, &["data.zone", "data.target", "data.task", "data.roles"]].concat();
     let command = Command::new("profile")
         .about("Look at a table: kinds, missing values, quantiles, top values, findings")
         .arg(data("Files, globs, a folder of Parquet, or - for standard input"));
-    with_keys(command, &keys).arg(threads()).arg(json())
+    with_keys(command, &keys_named(&keys)).arg(threads()).arg(json())
 }
 
 fn show() -> Command {
@@ -224,8 +216,11 @@ fn share(name: &'static str, default: &'static str, help: &'static str) -> Arg {
 }
 
 fn reading(command: Command) -> Command {
-    let keys: Vec<&Key> = KEYS.iter().filter(|k| READING.contains(&k.name)).collect();
-    with_keys(command, &keys)
+    with_keys(command, &keys_named(&READING))
+}
+
+fn keys_named(names: &[&str]) -> Vec<&'static Key> {
+    KEYS.iter().filter(|k| names.contains(&k.name)).collect()
 }
 
 /// Adds the flags of keys.

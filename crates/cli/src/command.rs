@@ -74,7 +74,8 @@ fn stop_on_signal(what_happens: &'static str) {
     // Where no handler can be set, Ctrl-C stops at once, as it does anywhere.
     let _ = ctrlc::set_handler(move || {
         if CANCEL.is_cancelled() {
-            #[expect(clippy::exit, reason = "the user has asked twice; nothing is half-written at any moment")]
+            tabwright_data::remove_unfinished();
+            #[expect(clippy::exit, reason = "the user has asked twice, and no half-written file is left")]
             std::process::exit(130);
         }
         CANCEL.cancel();

@@ -119,10 +119,7 @@ fn look_at(field: &Field, column: &Column, set: RowSet<'_>, target: Option<&leak
     {
         let levels = levels_in_use(column, set);
         if levels > MANY_LEVELS {
-            warn(
-                Code::ManyLevels,
-                format!("it has {levels} levels in {n} rows; rare ones are grouped, and few rows tell about each"),
-            );
+            warn(Code::ManyLevels, format!("it has {levels} levels in {n} rows; few rows tell about each"));
         }
     }
     if identifier.is_none()

@@ -275,7 +275,9 @@ fn stratified(
     };
     let keys = row_keys(table, seed, Purpose::Split, params.identity);
     let mut parts = vec![Part::Train; keys.len()];
-    for (label, rows) in task.labels().iter().zip(rows_by_class(task, targets)) {
+    let rows = 0..keys.len() as u32;
+    let by_class = keys::rows_by_class(task.n_classes(), targets, rows, (&keys, params.identity));
+    for (label, rows) in task.labels().iter().zip(by_class) {
         if rows.is_empty() {
             continue;
         }
@@ -286,14 +288,6 @@ fn stratified(
         warnings.extend(rare_warning(label, &rows, &parts, params.shares));
     }
     Ok((parts, Cuts::KeyByClass { seed, classes }))
-}
-
-fn rows_by_class(task: &Task, targets: &Targets) -> Vec<Vec<u32>> {
-    let mut rows = vec![Vec::new(); task.n_classes()];
-    for (row, &code) in targets.values.iter().enumerate() {
-        rows[code as usize].push(row as u32);
-    }
-    rows
 }
 
 fn rare_warning(label: &str, rows: &[u32], parts: &[Part], shares: Shares) -> Option<Warning> {

@@ -1,14 +1,14 @@
 //! Where rows come from: names, globs, folders and standard input, resolved to files that can be read again and again.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
-use tempfile::NamedTempFile;
 
+use crate::destination::Temporary;
 use crate::format::{Compression, Format};
 use crate::{Error, Result};
 
@@ -26,7 +26,7 @@ pub struct Input {
     format: Format,
     compression: Compression,
     /// Keeps the copy of standard input until the last clone is gone.
-    _spool: Option<Arc<NamedTempFile>>,
+    _spool: Option<Arc<Temporary>>,
 }
 
 impl Input {
@@ -55,7 +55,7 @@ impl Input {
         std::fs::metadata(&self.path).map_or(0, |m| m.len())
     }
 
-    fn of_file(path: PathBuf, name: String, spool: Option<Arc<NamedTempFile>>) -> Result<Self> {
+    fn of_file(path: PathBuf, name: String, spool: Option<Arc<Temporary>>) -> Result<Self> {
         let io = |source| Error::io(&name, "cannot be read", source);
         let mut head = Vec::with_capacity(HEAD);
         File::open(&path).map_err(io)?.take(HEAD as u64).read_to_end(&mut head).map_err(io)?;
@@ -215,16 +215,16 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn spool(mut source: impl Read) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix("tabwright-stdin-").tempfile()?;
-    io::copy(&mut source, file.as_file_mut())?;
-    file.as_file_mut().flush()?;
-    file.as_file_mut().rewind()?;
+fn spool(mut source: impl Read) -> io::Result<Temporary> {
+    let mut file = Temporary::create(tempfile::Builder::new().prefix("tabwright-stdin-"), None)?;
+    io::copy(&mut source, &mut file)?;
     Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn names(inputs: &[Input]) -> Vec<String> {

@@ -23,6 +23,7 @@ mod arrow;
 mod assemble;
 mod csv;
 mod decode;
+mod destination;
 mod error;
 mod fingerprint;
 #[cfg(test)]
@@ -43,10 +44,12 @@ mod text;
 mod time;
 mod write;
 
+pub use destination::{Destination, remove_unfinished};
 pub use error::{Error, Place, Position};
 pub use fingerprint::Fingerprint;
 pub use format::{Compression, Format};
 pub use input::{Input, resolve_inputs};
+pub use missing::is_missing_token;
 pub use options::{Details, ReadOptions};
 pub use read::{ReadOutcome, read_table};
 pub use stream::{BadRow, BlockStream, RowPlace, StreamBlock, StreamRequest, open_stream};

@@ -12,6 +12,12 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
     }
 }
 
+/// Whether a text, white space aside, is one of the tokens that mean "missing" in a column that is otherwise numeric,
+/// boolean or time.
+pub fn is_missing_token(text: &str) -> bool {
+    is_token(trim(text).as_bytes())
+}
+
 /// Tokens that mean "missing" in every column.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Everywhere {

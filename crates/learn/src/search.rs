@@ -150,10 +150,19 @@ pub fn search(
     if let Some(why) = &best.failure {
         return Err(if context.cancel.is_cancelled() { Error::Cancelled } else { Error::NoCandidate(why.clone()) });
     }
+    // A baseline is a floor to compare with, not what a user who asked for more wants to find.
+    if best.candidate.candidate_type == BASELINE && !context.cancel.is_cancelled() {
+        let others: Vec<&Line> = leaderboard.iter().filter(|l| l.candidate.candidate_type != BASELINE).collect();
+        if let Some(first) = others.first().filter(|_| others.iter().all(|l| l.failure.is_some())) {
+            let why = first.failure.as_deref().unwrap_or_default();
+            return Err(Error::NoCandidate(format!("{}: {why}", first.candidate.name)));
+        }
+    }
     context.observer.event(Event::Phase { name: "final fit", steps: Some(1) });
-    // The wish to stop ended the comparison; the best so far is still to be fitted.
+    // After a comparison, the wish to stop ends that alone: the best so far is still fitted.
     let never = Cancel::new();
-    let cancel = if context.cancel.is_cancelled() { &never } else { context.cancel };
+    let was_compared = !parts.folds.is_empty() || !parts.validation.is_empty();
+    let cancel = if was_compared { &never } else { context.cancel };
     let mut rows: Vec<u32> = [parts.train, parts.validation].concat();
     rows.sort_unstable();
     let started = context.clock.seconds();

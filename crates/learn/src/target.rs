@@ -85,6 +85,9 @@ pub fn resolve(
             let some = suggest::shorten(distinct.labels.iter().map(String::as_str));
             Err(problem(format!("has {k} labels, a binary task needs two: {some}")))
         }
+        TaskName::Multiclass if k < 3 => {
+            Err(problem(format!("has {k} labels, a multiclass task needs three or more; leave --task out")))
+        }
         _ if k > MOST_CLASSES => Err(problem(format!(
             "has {k} distinct values, too many for classes (at most {MOST_CLASSES}); {}",
             if field.kind.is_numeric() { "use --task regression" } else { "is it an identifier or free text?" }

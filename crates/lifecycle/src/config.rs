@@ -156,6 +156,8 @@ pub struct SplitConfig {
     pub column: String,
     /// Files whose rows are the test part.
     pub files: Vec<String>,
+    /// Model file whose split is repeated: rows that it was tested on are not trained on. Empty: split afresh.
+    pub like: String,
     /// `split` keeps a test part back; `none`: every row trains.
     pub holdout: Holdout,
     /// Whether equal rows stay on one side.
@@ -196,6 +198,7 @@ impl Default for SplitConfig {
             time: String::new(),
             column: String::new(),
             files: Vec::new(),
+            like: String::new(),
             holdout: Holdout::Split,
             duplicates: Duplicates::Apart,
         }

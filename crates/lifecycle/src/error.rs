@@ -35,9 +35,17 @@ pub enum Error {
     /// A model that does not fit the rows.
     #[error(transparent)]
     Model(#[from] tabwright_model::Error),
-    /// A file that cannot be read or written.
+    /// A file that cannot be read.
+    #[error("{}: the model cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file that cannot be written.
     #[error("{}: {what}: {source}", path.display())]
-    Io {
+    Write {
         /// The file.
         path: PathBuf,
         /// What was tried.
@@ -74,7 +82,7 @@ impl Error {
         };
         match self {
             Error::Config(_) => Exit::Usage,
-            Error::Data(_) | Error::Artifact { .. } | Error::Model(_) => Exit::Data,
+            Error::Data(_) | Error::Read { .. } | Error::Artifact { .. } | Error::Model(_) => Exit::Data,
             Error::Rows(error) if error.is_usage() => Exit::Usage,
             Error::Rows(tabwright_data::Error::Write { .. } | tabwright_data::Error::Cancelled) => Exit::Failed,
             Error::Rows(_) => Exit::Data,
@@ -85,7 +93,7 @@ impl Error {
                 Learn::Data(_) | Learn::Target { .. } => Exit::Data,
                 _ => Exit::Failed,
             },
-            Error::Io { .. } | Error::Cancelled(_) => Exit::Failed,
+            Error::Write { .. } | Error::Cancelled(_) => Exit::Failed,
         }
     }
 }

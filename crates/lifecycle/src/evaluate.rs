@@ -64,10 +64,10 @@ fn run(model: &Model, options: &EvaluateOptions, context: Context<'_>) -> Result
     let mut expected: Vec<(String, Kind)> =
         model.pipeline().inputs().iter().map(|i| (i.name.clone(), i.kind)).collect();
     expected.push((model.signature().target.clone(), target_kind));
-    let weight = options.weight.as_ref().map(|name| {
-        expected.push((name.clone(), Kind::Float));
-        expected.len() - 1
-    });
+    let weight = match &options.weight {
+        None => None,
+        Some(name) => Some(weight_position(name, model.pipeline().inputs().len(), &mut expected)?),
+    };
     let request = StreamRequest { expected, keep: vec![], batch_size: FILE_BATCH };
     let mut stream = tabwright_data::open_stream(&inputs, &request, &read_options(model, &options.read))?;
     let mut warnings = stream.warnings().to_vec();
@@ -97,6 +97,34 @@ fn run(model: &Model, options: &EvaluateOptions, context: Context<'_>) -> Result
     let predictions = Predictions { n_outputs: model.task().n_outputs(), values: seen.predictions };
     let evaluation = metric::evaluate(model.task(), &targets, &predictions, model.threshold(), options.curves);
     Ok(Evaluated { evaluation, warnings })
+}
+
+/// Where the weights are read: in a column of their own, or in one that the model reads too.
+fn weight_position(name: &str, target: usize, expected: &mut Vec<(String, Kind)>) -> Result<usize> {
+    let known = expected.iter().position(|(column, _)| column == name);
+    if known == Some(target) {
+        return Err(Error::Config(format!("the column `{name}` is the target; it cannot be the weight")));
+    }
+    let position = known.unwrap_or(expected.len());
+    if known.is_none() {
+        expected.push((name.to_owned(), Kind::Float));
+    }
+    if !expected[position].1.is_numeric() {
+        let kind = expected[position].1;
+        return Err(Error::Config(format!("the column `{name}` is {kind} to the model; weights are numbers")));
+    }
+    Ok(position)
+}
+
+/// What a level of the target means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Label {
+    /// The label of this code.
+    Known(usize),
+    /// No target.
+    Missing,
+    /// A label that the model was not trained on.
+    Unknown,
 }
 
 /// Targets and predictions so far.
@@ -129,18 +157,25 @@ impl Seen {
         let target = block.block.column(self.target);
         let codes = self.codes(model.task(), target);
         for row in 0..block.block.n_rows() {
-            if target.is_missing(row) {
+            let value = match (&codes, target) {
+                _ if target.is_missing(row) => None,
+                (Some(codes), Column::Category(c)) => match codes[c.codes[row] as usize] {
+                    Label::Known(code) => Some(code as f64),
+                    Label::Missing => None,
+                    Label::Unknown => {
+                        let (place, labels) = (stream.place(block.places[row]), model.task().labels());
+                        let known = suggest::shorten(labels.iter().map(String::as_str));
+                        let found = c.get(row).unwrap_or_default();
+                        return Err(Error::Data(format!(
+                            "{place}: the model does not know the label `{found}`; it knows {known}"
+                        )));
+                    }
+                },
+                _ => Some(target.number(row)),
+            };
+            let Some(value) = value else {
                 self.without_target += 1;
                 continue;
-            }
-            let value = match (&codes, target) {
-                (Some(codes), Column::Category(c)) => codes[c.codes[row] as usize].ok_or_else(|| {
-                    let (place, labels) = (stream.place(block.places[row]), model.task().labels());
-                    let known = suggest::shorten(labels.iter().map(String::as_str));
-                    let found = c.get(row).unwrap_or_default();
-                    Error::Data(format!("{place}: the model does not know the label `{found}`; it knows {known}"))
-                })? as f64,
-                _ => target.number(row),
             };
             if let Some(weight) = self.weight {
                 let weight = block.block.column(weight).number(row);
@@ -158,12 +193,17 @@ impl Seen {
         Ok(())
     }
 
-    /// For each level of a block's target its code among the labels.
-    fn codes(&self, task: &Task, target: &Column) -> Option<Vec<Option<usize>>> {
+    /// What each level of a block's target means.
+    fn codes(&self, task: &Task, target: &Column) -> Option<Vec<Label>> {
         let Column::Category(category) = target else { return None };
         let code = |level: &str| {
             let canonical = self.spelling.canonical(level);
-            task.labels().iter().position(|l| *l == canonical)
+            match task.labels().iter().position(|l| *l == canonical) {
+                Some(code) => Label::Known(code),
+                // As in training: tokens such as `NA` are a level of a text column only.
+                None if self.spelling != Spelling::Text && tabwright_data::is_missing_token(level) => Label::Missing,
+                None => Label::Unknown,
+            }
         };
         Some(category.levels.iter().map(code).collect())
     }

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use tabwright_core::block::{MISSING_CODE, MISSING_INTEGER};
 use tabwright_core::metric::Predictions;
 use tabwright_core::{Category, Code, Column, Context, Event, Kind, Levels, Rows, Task, Warning};
-use tabwright_data::{BadRow, BlockStream, ReadOptions, StreamBlock, StreamRequest, TableWriter, WriteColumn};
+use tabwright_data::{
+    BadRow, BlockStream, Destination, ReadOptions, StreamBlock, StreamRequest, TableWriter, WriteColumn,
+};
 use tabwright_model::artifact::Artifact;
 use tabwright_model::model::Model;
 
 use crate::error::{Error, Result};
 
-/// Rows predicted at a time from standard input, so that a pipe is answered soon.
+/// Rows predicted at a time from standard input.
 pub const STREAM_BATCH: usize = 1_000;
 /// Rows predicted at a time from files.
 pub const FILE_BATCH: usize = 20_000;
@@ -192,7 +194,7 @@ impl Layout {
         let mut columns: Vec<WriteColumn> =
             stream.keep().iter().map(|(name, kind)| WriteColumn { name: name.clone(), kind: *kind }).collect();
         let task = model.task();
-        let whole: Option<Vec<i64>> = task.labels().iter().map(|l| l.parse().ok()).collect();
+        let whole: Option<Vec<i64>> = task.labels().iter().map(|l| whole(l)).collect();
         let (labels, kind) = match (task, whole) {
             (Task::Regression, _) => (Labels::None, Kind::Float),
             (_, Some(whole)) => (Labels::Whole(whole), Kind::Integer),
@@ -249,6 +251,11 @@ impl Layout {
     }
 }
 
+/// The whole number that a label is spelled as; `007` is none.
+fn whole(label: &str) -> Option<i64> {
+    label.parse().ok().filter(|value: &i64| value.to_string() == label)
+}
+
 /// Writes the rows of a block, without the bad ones where those are set apart.
 fn write(writer: &mut dyn TableWriter, columns: Vec<Column>, bad: &[u32], set_apart: bool) -> Result<usize> {
     let n = columns.first().map_or(0, Column::len);
@@ -264,28 +271,27 @@ fn write(writer: &mut dyn TableWriter, columns: Vec<Column>, bad: &[u32], set_ap
 
 /// Rows that are set apart, as they stood in the source, so that they can be mended and predicted again.
 struct Rejects {
-    file: tempfile::NamedTempFile,
+    file: Destination,
     path: String,
 }
 
 impl Rejects {
     fn create(path: &str, header: Option<&str>) -> Result<Self> {
-        let file = crate::file::temporary(Path::new(path), "the rejected rows cannot be written here")?;
+        let file = crate::file::create(Path::new(path), "the rejected rows cannot be written here")?;
         let mut rejects = Rejects { file, path: path.to_owned() };
         header.map_or(Ok(()), |header| rejects.write(header))?;
         Ok(rejects)
     }
 
     fn write(&mut self, line: &str) -> Result<()> {
-        let path = &self.path;
-        writeln!(self.file, "{line}").map_err(|source| Error::Io {
-            path: path.into(),
-            what: "the rejected rows could not be written",
-            source,
-        })
+        writeln!(self.file, "{line}").map_err(|source| rejects_error(&self.path, source))
     }
 
     fn finish(self) -> Result<()> {
-        crate::file::place(self.file, Path::new(&self.path), "the rejected rows could not be moved to their place")
+        self.file.finish().map_err(|source| rejects_error(&self.path, source))
     }
+}
+
+fn rejects_error(path: &str, source: std::io::Error) -> Error {
+    Error::Write { path: path.into(), what: "the rejected rows could not be written", source }
 }

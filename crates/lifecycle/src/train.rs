@@ -74,10 +74,11 @@ pub fn train(
     })
 }
 
-/// Trains from a table in memory. `config.data` says what the columns are; its sources are not read.
+/// Trains from a table in memory, whose schema says what the columns are. `config.data` names the target and changes roles;
+/// how files are read is of no effect.
 ///
 /// # Errors
-/// As [`train`].
+/// As [`train`], and [`Error::Config`] for kinds and test files that are asked for: those belong to reading.
 pub fn train_table(
     table: Table,
     config: &Config,
@@ -86,6 +87,16 @@ pub fn train_table(
     context: Context<'_>,
 ) -> Result<Trained> {
     let started = context.clock.seconds();
+    if !config.data.types.is_empty() || !config.split.files.is_empty() {
+        return Err(Error::Config(
+            "data.types and split.files are for files that are read; a table in memory has its kinds, and a split column \
+             (split.column) says which of its rows are tested on"
+                .into(),
+        ));
+    }
+    for name in &config.data.drop {
+        table.schema().require(name)?;
+    }
     with_threads(config.train.threads, || {
         let prepared = material::prepare(material::Raw::of_table(table), config)?;
         learn(prepared, config, registry, surroundings, (started, context))
@@ -113,8 +124,9 @@ fn learn(
 ) -> Result<Trained> {
     let task = prepared.signature.task.clone();
     let metric = selection_metric(config, &task)?;
-    let candidates = resolve_candidates(config, &task, registry)?;
     let divided = material::divide(&prepared, config)?;
+    let is_compared = !divided.folds.is_empty() || !divided.split.validation.is_empty();
+    let candidates = resolve_candidates(config, &task, registry, is_compared)?;
     prepared.warnings.extend(divided.warnings.iter().cloned());
     look_for_findings(&mut prepared, &divided.split);
     for warning in &prepared.warnings {
@@ -165,7 +177,7 @@ fn selection_metric(config: &Config, task: &Task) -> Result<Metric> {
 }
 
 /// The candidates that are asked for, and the baseline wherever anything is compared.
-fn resolve_candidates(config: &Config, task: &Task, registry: &Registry) -> Result<Vec<Candidate>> {
+fn resolve_candidates(config: &Config, task: &Task, registry: &Registry, is_compared: bool) -> Result<Vec<Candidate>> {
     let mut configs = config.candidate_configs()?;
     if configs.is_empty() {
         let named = |t: &tabwright_learn::candidate::CandidateType| CandidateConfig {
@@ -174,9 +186,8 @@ fn resolve_candidates(config: &Config, task: &Task, registry: &Registry) -> Resu
         };
         configs = registry.for_task(task).into_iter().map(named).collect();
     }
-    let nothing_is_compared = config.selection.folds == 0 && config.split.holdout == crate::config::Holdout::None;
     let has_baseline = configs.iter().any(|c| c.candidate_type.as_deref().unwrap_or(&c.name) == BASELINE);
-    if !has_baseline && !nothing_is_compared {
+    if !has_baseline && is_compared {
         configs.push(CandidateConfig { name: BASELINE.to_owned(), ..Default::default() });
     }
     let resolved: Vec<Candidate> =
@@ -229,7 +240,7 @@ pub fn read_table<S: AsRef<str>>(sources: &[S], config: &Config) -> Result<Table
 /// Writes the model of a training to its file.
 ///
 /// # Errors
-/// [`Error::Io`]; the old file of that name stays whole.
+/// [`Error::Write`]; the old file of that name stays whole.
 pub fn save(trained: &Trained, path: &Path) -> Result<()> {
     crate::file::save(&trained.artifact, path)
 }

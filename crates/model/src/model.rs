@@ -23,6 +23,28 @@ pub enum Predictor {
 }
 
 impl Predictor {
+    /// Checks that it can read what a pipeline makes, and that its numbers are finite.
+    fn check(&self, pipeline: &Pipeline) -> Result<()> {
+        let is_finite = match self {
+            Predictor::Constant(scores) => scores.iter().all(|s| s.is_finite()),
+            Predictor::Linear(linear) => {
+                let (found, wanted) = (linear.n_weights(), pipeline.n_weights());
+                if found != wanted {
+                    return Err(Error::Invalid(format!(
+                        "the predictor has {found} weights, the pipeline makes {wanted}"
+                    )));
+                }
+                linear.coefficients().iter().chain(linear.intercepts()).all(|w| w.is_finite())
+            }
+            Predictor::Trees(trees) => {
+                let types: Vec<_> = pipeline.output_types().collect();
+                trees.check_features(&types).map_err(Error::Invalid)?;
+                trees.is_finite()
+            }
+        };
+        if is_finite { Ok(()) } else { Err(Error::Invalid("a number of the predictor is not finite".into())) }
+    }
+
     /// Raw scores per row.
     pub fn n_outputs(&self) -> usize {
         match self {
@@ -117,12 +139,7 @@ impl Model {
                 return Err(Error::Invalid(format!("a {} model cannot have the link {link:?}", task.name())));
             }
         }
-        if let Predictor::Linear(linear) = &predictor
-            && linear.n_weights() != pipeline.n_weights()
-        {
-            let (found, wanted) = (linear.n_weights(), pipeline.n_weights());
-            return Err(Error::Invalid(format!("the predictor has {found} weights, the pipeline makes {wanted}")));
-        }
+        predictor.check(&pipeline)?;
         Ok(Model {
             signature,
             candidate_type: candidate_type.into(),

@@ -6,7 +6,7 @@
 mod run;
 mod step;
 
-pub use run::Scratch;
+pub use run::{Scratch, seconds};
 pub use step::{Operator, Step};
 
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,10 @@ impl Pipeline {
     /// # Errors
     /// [`Error::Invalid`] names the first step that does not.
     pub fn new(inputs: Vec<Input>, steps: Vec<Step>, outputs: Vec<Output>) -> Result<Self> {
+        let mut names = std::collections::BTreeSet::new();
+        if let Some(twice) = inputs.iter().find(|i| !names.insert(i.name.as_str())) {
+            return Err(Error::Invalid(format!("the pipeline reads the column `{}` twice", twice.name)));
+        }
         let mut types = Vec::with_capacity(steps.len());
         for (i, step) in steps.iter().enumerate() {
             let found = step.check(inputs.len(), &types);

@@ -37,7 +37,7 @@ pub use tabwright_core::{
     Block, Cancel, Category, Clock, Column, Context, Event, Field, Kind, Levels, Observer, Role, RowSet, Rows, Schema,
     Source, Table, Targets, Task, View, Warning,
 };
-pub use tabwright_data::{Input, ReadOptions, resolve_inputs};
+pub use tabwright_data::{Format, Input, ReadOptions, resolve_inputs};
 pub use tabwright_learn as learn;
 pub use tabwright_learn::candidate::{
     Candidate, CandidateConfig, CandidateType, Learned, Learner, Registry, Sample, Tasks,
@@ -45,16 +45,25 @@ pub use tabwright_learn::candidate::{
 pub use tabwright_learn::param::{Allowed, Bound, Params, Spec, Value};
 pub use tabwright_learn::transform::{Family, FittedPipeline, Inputs, TransformConfig};
 pub use tabwright_learn::{linear, target, transform};
-pub use tabwright_lifecycle::config::Config;
+pub use tabwright_lifecycle::config::{self, Config};
 pub use tabwright_lifecycle::error::Error;
 pub use tabwright_lifecycle::example::{Example, generate as example};
 pub use tabwright_lifecycle::file::load;
 pub use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
 pub use tabwright_lifecycle::train::{Surroundings, Trained, read_table, save, train, train_table};
+pub use tabwright_lifecycle::{check, evaluate, profile};
 pub use tabwright_model::artifact::Artifact;
 pub use tabwright_model::model::{Link, Model, Predictor, Scorer, Signature};
 pub use tabwright_model::{FeatureColumn, Features, Linear, Pipeline, Scratch, Trees};
 pub use tabwright_trees as trees;
+
+/// What the crates below return where something goes wrong; [`Error`] holds them.
+pub mod error {
+    pub use tabwright_core::Error as CoreError;
+    pub use tabwright_data::Error as DataError;
+    pub use tabwright_learn::Error as LearnError;
+    pub use tabwright_model::Error as ModelError;
+}
 
 /// Runs the Rust of the README.
 #[cfg(doctest)]

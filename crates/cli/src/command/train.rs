@@ -21,7 +21,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     let output = config.train.output.clone();
     tabwright_lifecycle::file::check_writable(Path::new(&output))?;
-    stop_on_signal("the best so far is fitted and kept");
+    stop_on_signal("the best of the candidates that are complete is fitted and kept");
     let (on_screen, clock) = (Screen::new(true), WallClock::start());
     let trained = train::train(&config, &Registry::default(), &surroundings(), context(&on_screen, &clock));
     on_screen.finish();

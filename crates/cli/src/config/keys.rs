@@ -257,6 +257,13 @@ pub(crate) const KEYS: &[Key] = &[
     key(("split.column", "split-column"), "COL", Text, "\"\"", "Says train, validation or test for each row."),
     key(("split.files", "test"), "FILE", List, "[]", "Files whose rows are the test part."),
     key(
+        ("split.like", "split-like"),
+        "MODEL",
+        Text,
+        "\"\"",
+        "Model file whose split is repeated on grown data: no row that it was tested on is trained on.",
+    ),
+    key(
         ("split.holdout", "holdout"),
         "HOW",
         Choice(&["split", "none"]),

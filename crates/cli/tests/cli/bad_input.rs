@@ -44,6 +44,7 @@ fn targets_that_cannot_be_learned_are_refused() {
     place.run("train good.csv --target y --task regression").exit(3).says("needs numbers");
     place.run("train good.csv --target y --task ranking").exit(2);
     place.run("train good.csv --target c --task binary").exit(3).says("has 3 labels");
+    place.run("train good.csv --target y --task multiclass").exit(3).says("three or more");
 }
 
 #[test]
@@ -70,6 +71,10 @@ fn configurations_that_cannot_be_are_refused() {
     train("--drop zzz").exit(2).says("zzz");
     train("--group c --time x").exit(2).says("a group column and a time column");
     train("--format xml").exit(2).says("xml");
+    train("--set features.columns.xx.encode=ordinal").exit(2).says("xx");
+    train("--split-like none.tw").exit(3).says("none.tw");
+    place.write("test.csv", good(20));
+    train("--split-column c --test test.csv").exit(2).says("test files and a split column");
     train("--no-such-flag").exit(2);
     place.run("").exit(2);
     place.run("trian good.csv").exit(2);
@@ -160,7 +165,7 @@ fn models_that_are_none_are_refused() {
     place.write("flipped.tw", &bytes);
     place.write("text.tw", "x,y\n1,2\n");
     place.write("empty.tw", "");
-    place.run("show none.tw").exit(1).says("none.tw");
+    place.run("show none.tw").exit(3).says("none.tw");
     for name in ["cut.tw", "flipped.tw", "text.tw", "empty.tw"] {
         place.run(&format!("show {name}")).exit(3).says(name);
         place.run(&format!("predict {name} churn.csv")).exit(3).says(name);

@@ -84,3 +84,45 @@ fn a_category_with_thousands_of_levels_is_handled() {
     place.write("t.csv", text);
     place.run("train t.csv --target y --folds 2 --candidates logistic_regression,gbdt_leafwise,random_forest").ok();
 }
+
+#[test]
+fn labels_keep_their_leading_zeros_and_missing_targets_are_left_out_of_the_judgement() {
+    let place = Place::new();
+    let line = |i: usize, label: &str| format!("{},{label}\n", (i * 7) % 13);
+    let coded: String = (0..90).map(|i| line(i, ["01", "02", "03"][i % 3])).collect();
+    place.write("coded.csv", format!("x,y\n{coded}"));
+    place.run("train coded.csv --target y --candidates gbdt_leafwise --folds 2 -o coded.tw").ok();
+    place.run("predict coded.tw coded.csv -o p.csv").ok();
+    let first = place.read("p.csv").lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
+    assert!(["01", "02", "03"].contains(&first.as_str()), "{first}");
+    let some: String = (0..90).map(|i| line(i, ["0", "1", "NA"][i % 3])).collect();
+    place.write("some.csv", format!("x,y\n{some}"));
+    place.run("train some.csv --target y --candidates gbdt_leafwise --folds 2 -o some.tw").ok();
+    place.run("evaluate some.tw some.csv").ok().says("30 of 90 rows have no target");
+}
+
+#[test]
+fn a_weight_that_the_model_reads_too_weighs_the_rows() {
+    let place = Place::new();
+    place.model();
+    place.run("evaluate churn.tw churn.csv").ok();
+    place.run("evaluate churn.tw churn.csv --weight churned").exit(2).says("is the target");
+    let text = |weight: &str| place.run(&format!("evaluate churn.tw churn.csv --json {weight}")).ok().json();
+    let (plain, weighed) = (text(""), text("--weight tenure_months"));
+    let auc = |judged: &serde_json::Value| judged["scores"]["roc_auc"].as_f64().unwrap();
+    assert_ne!(auc(&plain), auc(&weighed));
+    // A column that was lost to the model would leave it blind.
+    assert!((auc(&plain) - auc(&weighed)).abs() < 0.1, "{} and {}", auc(&plain), auc(&weighed));
+}
+
+#[test]
+fn a_lone_candidate_that_fails_is_an_error_and_no_baseline() {
+    let place = Place::new();
+    let rows: String = (0..60).map(|i| format!("{},{}\n", i % 7, (i * 31) % 17)).collect();
+    place.write("t.csv", format!("x,y\n{rows}"));
+    let diverging = "--set candidates.a.type=gbdt_depthwise --set candidates.a.learning_rate=10 --set candidates.a.n_estimators=2000";
+    place.run(&format!("train t.csv --target y --candidates a {diverging}")).exit(1).says("not finite");
+    place.run(&format!("train t.csv --target y --candidates a --holdout none --folds 0 {diverging}")).exit(1);
+    assert!(!place.names().iter().any(|n| n == "model.tw"));
+    place.run("train t.csv --target y --candidates ridge --folds 0 --set split.validation=0").ok();
+}

@@ -1,6 +1,6 @@
 //! Folds for cross-validation over the training rows: stratified, plain, by group, and by time.
 
-use super::keys::{RowIdentity, row_keys};
+use super::keys::{RowIdentity, row_keys, rows_by_class};
 use super::time::Times;
 use crate::random::{Keyed, Purpose};
 use crate::{Code, Error, Result, Table, Targets, Task, Warning};
@@ -83,7 +83,10 @@ pub fn folds(table: &Table, task: &Task, targets: &Targets, rows: &[u32], params
         _ => row_keys(table, params.seed, Purpose::Fold, params.identity),
     };
     let stratify = params.stratify && task.is_classification() && params.method == FoldMethod::Rows;
-    let classes = if stratify { by_class(task, targets, rows) } else { vec![rows.to_vec()] };
+    let classes = match stratify {
+        true => rows_by_class(task.n_classes(), targets, rows.iter().copied(), (&keys, params.identity)),
+        false => vec![rows.to_vec()],
+    };
     if stratify {
         result.warnings.extend(few_members(task, &classes, params.folds));
     }
@@ -119,14 +122,6 @@ fn too_many(folds: usize, n: usize, what: &str) -> Error {
 fn ascending(mut rows: Vec<u32>) -> Vec<u32> {
     rows.sort_unstable();
     rows
-}
-
-fn by_class(task: &Task, targets: &Targets, rows: &[u32]) -> Vec<Vec<u32>> {
-    let mut classes = vec![Vec::new(); task.n_classes()];
-    for &row in rows {
-        classes[targets.values[row as usize] as usize].push(row);
-    }
-    classes
 }
 
 fn few_members(task: &Task, classes: &[Vec<u32>], folds: usize) -> Option<Warning> {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::block::{MISSING_CODE, MISSING_INTEGER};
 use crate::random::{Keyed, Purpose, hash_bytes, mix};
 use crate::rows::BLOCK_ROWS;
-use crate::{Column, Levels, Role, Table, numeric};
+use crate::{Column, Levels, Role, Table, Targets, numeric};
 
 /// Key of the hashes of names and strings: fixed, so that the hash of a row does not depend on any seed.
 const HASH_KEY: u64 = 0x7461_6277_7269_6768;
@@ -69,6 +69,30 @@ pub fn row_keys(table: &Table, seed: u64, purpose: Purpose, by: RowIdentity) -> 
             hashes
         }
     }
+}
+
+/// Rows by class. The rows of an id (or group) that has several classes go with the first of them, so that they can be
+/// kept together.
+pub(super) fn rows_by_class(
+    n_classes: usize,
+    targets: &Targets,
+    rows: impl Iterator<Item = u32>,
+    (keys, by): (&[u64], RowIdentity),
+) -> Vec<Vec<u32>> {
+    let class = |row: u32| targets.values[row as usize] as usize;
+    let mut classes = vec![Vec::new(); n_classes];
+    if let RowIdentity::Cells(_) = by {
+        // Equal rows have equal targets.
+        rows.for_each(|row| classes[class(row)].push(row));
+        return classes;
+    }
+    let mut ranked: Vec<(u64, usize, u32)> = rows.map(|row| (keys[row as usize], class(row), row)).collect();
+    ranked.sort_unstable();
+    for same_key in ranked.chunk_by(|a, b| a.0 == b.0) {
+        classes[same_key[0].1].extend(same_key.iter().map(|(_, _, row)| row));
+    }
+    classes.iter_mut().for_each(|rows| rows.sort_unstable());
+    classes
 }
 
 /// Hashes every row over the columns that `keep` chooses by position: equal rows have equal hashes.

@@ -376,6 +376,30 @@ fn rows_without_a_group_are_rows_of_their_own() {
 }
 
 #[test]
+fn rows_of_one_id_stay_together_whatever_their_classes() {
+    let n = 400;
+    let table = table(&rows(n, 3));
+    let ids: Vec<i64> = (0..n as i64).map(|row| row / 4).collect();
+    let (mut fields, mut columns) = (table.schema().fields().to_vec(), table.clone().into_parts().1);
+    fields.push(Field::feature("customer", Kind::Integer));
+    columns.push(Column::Integer(ids.clone()));
+    let position = columns.len() - 1;
+    let table = Table::new(Schema::new(fields).unwrap(), columns).unwrap();
+    let task = task(2);
+    let targets = Targets { values: (0..n).map(|row| (row % 2) as f64).collect(), weights: None };
+    let identity = RowIdentity::Column(position);
+    let is_together = |rows: &[u32]| {
+        let own: BTreeSet<i64> = rows.iter().map(|&row| ids[row as usize]).collect();
+        own.len() * 4 == rows.len()
+    };
+    let split = split(&table, &task, &targets, &params(SplitMethod::Rows, identity)).unwrap();
+    assert!([&split.train, &split.validation, &split.test].into_iter().all(|part| is_together(part)));
+    let fold_params = FoldParams { folds: 5, repeats: 1, seed: 1, method: FoldMethod::Rows, stratify: true, identity };
+    let dealt = folds(&table, &task, &targets, &split.train, &fold_params).unwrap();
+    assert!(dealt.folds.iter().all(|fold| is_together(&fold.score)));
+}
+
+#[test]
 fn rare_classes_train_first_and_are_named() {
     let classes = [vec![0u8; 60], vec![1, 1, 1], vec![2, 2], vec![3]].concat();
     let rows: Vec<Row> = rows(66, 1).into_iter().zip(&classes).map(|(row, &class)| Row { class, ..row }).collect();

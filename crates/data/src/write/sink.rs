@@ -1,17 +1,12 @@
-//! Where written bytes go: a temporary file beside the final one, a device, or standard output.
+//! Bytes on their way to a destination, packed.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
-use tempfile::NamedTempFile;
 
+use crate::destination::Destination;
 use crate::format::Compression;
 use crate::{Error, Result};
-
-/// Bytes that are gathered before they are written.
-const BUFFER: usize = 256 * 1024;
 
 /// Compression level of Zstandard: its default.
 const ZSTD_LEVEL: i32 = 3;
@@ -23,20 +18,9 @@ pub(crate) struct Sink {
 }
 
 enum Packer {
-    Plain(Target),
-    Gzip(Box<GzEncoder<Target>>),
-    Zstd(Box<zstd::Encoder<'static, Target>>),
-}
-
-enum Target {
-    /// Moved to its place at the end.
-    File {
-        file: BufWriter<NamedTempFile>,
-        path: PathBuf,
-    },
-    /// A device or a pipe that is there already.
-    Device(BufWriter<File>),
-    Stdout(BufWriter<io::Stdout>),
+    Plain(Destination),
+    Gzip(Box<GzEncoder<Destination>>),
+    Zstd(Box<zstd::Encoder<'static, Destination>>),
 }
 
 impl Sink {
@@ -46,7 +30,7 @@ impl Sink {
     /// [`Error::Write`] if that cannot be written to.
     pub(crate) fn create(path: &str, compression: Compression) -> Result<Self> {
         let io = |source| Error::write(path, "cannot be written", source);
-        let target = Target::create(path).map_err(io)?;
+        let target = Destination::create(path).map_err(io)?;
         let packer = match compression {
             Compression::None => Packer::Plain(target),
             Compression::Gzip => Packer::Gzip(Box::new(GzEncoder::new(target, flate2::Compression::default()))),
@@ -105,65 +89,6 @@ impl Write for Sink {
             Packer::Plain(target) => target.flush(),
             Packer::Gzip(encoder) => encoder.flush(),
             Packer::Zstd(encoder) => encoder.flush(),
-        }
-    }
-}
-
-impl Target {
-    fn create(path: &str) -> io::Result<Self> {
-        if path == "-" {
-            return Ok(Target::Stdout(BufWriter::with_capacity(BUFFER, io::stdout())));
-        }
-        let given = Path::new(path);
-        if given.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "this is a folder; name a file in it"));
-        }
-        if given.exists() && !given.is_file() {
-            let file = OpenOptions::new().write(true).open(given)?;
-            return Ok(Target::Device(BufWriter::with_capacity(BUFFER, file)));
-        }
-        // A link stays a link: what it points to is replaced.
-        let path = if given.is_file() { given.canonicalize()? } else { given.to_owned() };
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".tabwright-").suffix(".part");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // Less what the user's mask takes away, like any new file.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(folder)?;
-        Ok(Target::File { file: BufWriter::with_capacity(BUFFER, file), path })
-    }
-
-    fn finish(self) -> io::Result<()> {
-        match self {
-            Target::File { file, path } => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-                file.as_file().sync_all()?;
-                file.persist(path).map(drop).map_err(|e| e.error)
-            }
-            Target::Device(mut file) => file.flush(),
-            Target::Stdout(mut out) => out.flush(),
-        }
-    }
-}
-
-impl Write for Target {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Target::File { file, .. } => file.write(bytes),
-            Target::Device(file) => file.write(bytes),
-            Target::Stdout(out) => out.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Target::File { file, .. } => file.flush(),
-            Target::Device(file) => file.flush(),
-            Target::Stdout(out) => out.flush(),
         }
     }
 }

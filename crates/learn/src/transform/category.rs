@@ -54,8 +54,9 @@ fn fit_levels(column: &Column, rows: RowSet<'_>, transform: &CategoryTransform) 
     if !fills || levels.code(&transform.fill) != CODE_UNSEEN {
         return levels;
     }
+    let fill = levels.spelling().canonical(&transform.fill);
     let mut strings: Vec<&str> = levels.levels().iter().collect();
-    strings.push(&transform.fill);
+    strings.push(&fill);
     strings.sort_unstable();
     FrozenLevels::new(levels.spelling(), strings)
 }

@@ -2,7 +2,7 @@
 
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::{Column, RowSet, numeric, parallel};
-use tabwright_model::pipeline::Operator;
+use tabwright_model::pipeline::{Operator, seconds};
 
 use super::Fragment;
 use super::config::{FamilyTransforms, NumberImpute, NumberTransform, Scaler};
@@ -13,8 +13,10 @@ const QUANTILE_SAMPLE: usize = 200_000;
 pub(super) fn fit(name: &str, column: &Column, rows: RowSet<'_>, transforms: &FamilyTransforms) -> Fragment {
     let mut fragment = Fragment::default();
     let slot = fragment.push(Operator::Number { input: 0 });
-    let scale = if matches!(column, Column::Timestamp(_)) { 1e-6 } else { 1.0 };
-    let value = |i: usize| column.number(rows.get(i)) * scale;
+    let value = |i: usize| match column {
+        Column::Timestamp(values) if !column.is_missing(rows.get(i)) => seconds(values[rows.get(i)]),
+        _ => column.number(rows.get(i)),
+    };
     finish(&mut fragment, name, slot, rows.len(), &value, &transforms.number);
     fragment
 }

@@ -1,7 +1,11 @@
 //! From files to what a search needs: roles, rows with a target, task, targets, features, keys, split and folds.
 
+use std::path::Path;
+
 use tabwright_core::random::Purpose;
-use tabwright_core::split::{self, Fold, FoldMethod, FoldParams, RowIdentity, Shares, Split, SplitMethod, SplitParams};
+use tabwright_core::split::{
+    self, Cuts, Fold, FoldMethod, FoldParams, RowIdentity, Shares, Split, SplitMethod, SplitParams,
+};
 use tabwright_core::{Code, Context, Event, Role, Table, Targets, Task, Warning};
 use tabwright_learn::target;
 use tabwright_learn::transform::Inputs;
@@ -104,6 +108,9 @@ pub(super) fn prepare(mut raw: Raw, config: &Config) -> Result<Prepared> {
     let signature =
         Signature { task, target: field.name.clone(), zone: config.data.zone.clone(), na: config.data.na.clone() };
     let inputs = features(&table, config)?;
+    for name in config.features.columns.keys().filter(|name| !config.data.drop.contains(name)) {
+        table.schema().require(name)?;
+    }
     let identity = identity(columns, config.split.duplicates);
     let keys = split::row_keys(&table, config.split.seed, Purpose::EarlyStopping, identity);
     let Raw { warnings, fingerprint, .. } = raw;
@@ -222,9 +229,10 @@ pub(super) fn divide(prepared: &Prepared, config: &Config) -> Result<Divided> {
         stratify: config.split.stratify.unwrap_or(task.is_classification()),
         identity: identity(prepared.columns, config.split.duplicates),
     };
+    let cuts = earlier_cuts(&config.split)?;
     let split = match prepared.test_from {
-        None => split::split(&prepared.table, task, &prepared.targets, &params)?,
-        Some(from) => with_test_rows(prepared, from, params)?,
+        None => split_rows(&prepared.table, task, &prepared.targets, params, cuts.as_ref())?,
+        Some(from) => with_test_rows(prepared, from, params, cuts.as_ref())?,
     };
     let fold_params = FoldParams {
         folds: config.selection.folds,
@@ -257,6 +265,9 @@ fn split_method(prepared: &Prepared, config: &Config) -> Result<SplitMethod> {
     .filter(|(is, _)| *is)
     .map(|(_, name)| *name)
     .collect();
+    if columns.named.is_some() && prepared.test_from.is_some() {
+        return Err(Error::Config("test files and a split column are given; rows are held back by one of them".into()));
+    }
     if given.len() > 1 {
         return Err(Error::Config(format!("{} are given; a split goes by one of them", given.join(" and "))));
     }
@@ -285,8 +296,32 @@ fn shares(config: &SplitConfig, task: &Task) -> Result<Shares> {
     Ok(Shares { train: share(0), validation: share(1), test: share(2) })
 }
 
+/// Where an earlier training cut, if its split is to be repeated.
+fn earlier_cuts(config: &SplitConfig) -> Result<Option<Cuts>> {
+    if config.like.is_empty() {
+        return Ok(None);
+    }
+    let artifact = crate::file::load(Path::new(&config.like))?;
+    let cuts = artifact.evidence.plan["split"]["cuts"].clone();
+    let invalid = |e| Error::Data(format!("{}: its plan does not say where it was split: {e}", config.like));
+    serde_json::from_value(cuts).map(Some).map_err(invalid)
+}
+
+fn split_rows(
+    table: &Table,
+    task: &Task,
+    targets: &Targets,
+    params: SplitParams,
+    cuts: Option<&Cuts>,
+) -> Result<Split> {
+    Ok(match cuts {
+        None => split::split(table, task, targets, &params)?,
+        Some(cuts) => split::split_with_cuts(table, task, targets, &params, cuts)?,
+    })
+}
+
 /// The rows of the test files are the test part, the others are split among themselves.
-fn with_test_rows(prepared: &Prepared, from: usize, params: SplitParams) -> Result<Split> {
+fn with_test_rows(prepared: &Prepared, from: usize, params: SplitParams, cuts: Option<&Cuts>) -> Result<Split> {
     let (n, task) = (prepared.table.n_rows() as u32, &prepared.signature.task);
     if from == 0 || from as u32 == n {
         let which = if from == 0 { "the data" } else { "the test files" };
@@ -295,6 +330,6 @@ fn with_test_rows(prepared: &Prepared, from: usize, params: SplitParams) -> Resu
     let main: Vec<u32> = (0..from as u32).collect();
     let table = prepared.table.take(&main);
     let params = SplitParams { shares: params.shares.without_test(), ..params };
-    let split = split::split(&table, task, &prepared.targets.take(&main), &params)?;
+    let split = split_rows(&table, task, &prepared.targets.take(&main), params, cuts)?;
     Ok(Split { test: (from as u32..n).collect(), ..split })
 }

@@ -41,6 +41,29 @@ fn garbage_in_the_test_rows_changes_no_byte_of_any_model() {
 }
 
 #[test]
+fn a_row_that_an_earlier_model_was_tested_on_is_not_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("first.tw");
+    let mut strays_afresh = 0;
+    for seed in 0..4 {
+        let mut config = config(&["logistic_regression"]);
+        config.data.roles.insert("customer_id".into(), Role::Id);
+        config.split.seed = seed;
+        let first = trained(churn(300), &config);
+        tabwright_lifecycle::train::save(&first, &path).unwrap();
+        // The first rows of the grown table are those of the old one.
+        let strays = |config: &Config| {
+            let split = trained(churn(900), config).split;
+            first.split.test.iter().filter(|row| split.test.binary_search(row).is_err()).count()
+        };
+        strays_afresh += strays(&config);
+        config.split.like = path.display().to_string();
+        assert_eq!(strays(&config), 0, "split seed {seed}");
+    }
+    assert!(strays_afresh > 0, "cut afresh, some rows change sides");
+}
+
+#[test]
 fn garbage_in_the_validation_rows_changes_no_fold() {
     let table = churn(500);
     for candidate in CLASSIFIERS {

@@ -42,10 +42,6 @@ pub(super) fn load(manifest: &Value, tensors: &mut Tensors) -> Result<Model> {
     let steps = steps.iter().enumerate().map(|(i, s)| load_step(i, s, tensors)).collect::<Result<Vec<Step>>>()?;
     let pipeline = Pipeline::new(inputs, steps, outputs)?;
     let predictor = load_predictor(&manifest["predictor"], tensors)?;
-    if let Predictor::Trees(trees) = &predictor {
-        let types: Vec<_> = pipeline.output_types().collect();
-        trees.check_features(&types).map_err(Error::Invalid)?;
-    }
     Model::new(signature, candidate_type, pipeline, predictor, link)
 }
 

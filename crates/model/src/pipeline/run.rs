@@ -168,10 +168,15 @@ fn read_numbers(column: &Column, rows: Rows<'_>, out: &mut Vec<f64>) {
         Column::Integer(values) => out.extend(rows.set().iter().map(|r| integer_to_number(values[r]))),
         Column::Timestamp(values) => out.extend(rows.set().iter().map(|r| match values[r] {
             MISSING_INTEGER => f64::NAN,
-            value => value as f64 / MICROSECONDS,
+            value => seconds(value),
         })),
         Column::Category(_) => out.extend(rows.set().iter().map(|_| f64::NAN)),
     }
+}
+
+/// A timestamp as a number: seconds since 1970.
+pub fn seconds(microseconds: i64) -> f64 {
+    microseconds as f64 / MICROSECONDS
 }
 
 fn map_numbers(values: &[f64], scratch: &mut Scratch, f: impl Fn(f64) -> f64) -> Slot {

@@ -296,6 +296,12 @@ impl Trees {
         }
     }
 
+    /// Whether all base scores and leaf values are finite: those of a boosting that diverged are not.
+    pub fn is_finite(&self) -> bool {
+        let is_finite = |n: &Node| self.width > 1 || n.feature & LEAF == 0 || f64::from_bits(n.payload).is_finite();
+        self.nodes.iter().all(is_finite) && self.leaf_values.iter().chain(&self.base_scores).all(|v| v.is_finite())
+    }
+
     /// Checks that a pipeline makes the features that the trees ask for.
     ///
     /// # Errors
