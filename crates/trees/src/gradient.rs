@@ -17,6 +17,8 @@
 //!
 //! No sum is checked while it is formed; `tests::the_heaviest_sums_fit` drives every bound to its end.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use tabwright_core::rows::BLOCK_ROWS;
 
@@ -107,33 +109,13 @@ pub enum FixedGradients {
 }
 
 impl FixedGradients {
-    /// Rounds the gradients of one output; `pairs` are row-major `(n_rows, n_outputs)`. With `constant_hessian` the
-    /// hessians are not read.
-    ///
-    /// # Determinism
-    /// The scale comes from the largest size over all rows, which does not depend on any order.
-    pub fn round(pairs: &[GradientPair], n_outputs: usize, output: usize, constant_hessian: Option<f64>) -> Self {
-        let largest = |value: fn(&GradientPair) -> f64| {
-            let blocks = pairs.par_chunks(BLOCK_ROWS * n_outputs).map(|rows| {
-                let sizes = rows.iter().skip(output).step_by(n_outputs).map(value);
-                sizes.fold(0.0, |a: f64, b| if b > a { b } else { a })
-            });
-            blocks.reduce(|| 0.0, |a, b| if b > a { b } else { a })
-        };
-        let gradient_scale = scale(largest(|p| p.gradient.abs()));
-        let rows = pairs.par_chunks_exact(n_outputs).with_min_len(BLOCK_ROWS);
-        let round = |x: f64| (x * gradient_scale).round() as i32;
-        if let Some(hessian) = constant_hessian {
-            let gradients = rows.map(|row| round(row[output].gradient)).collect();
-            return FixedGradients::Constant { gradients, units: Units { gradient: 1.0 / gradient_scale, hessian } };
+    /// Gradients of no row yet, to be filled by [`round`].
+    pub fn new(n_rows: usize, is_constant: bool) -> Self {
+        let units = Units { gradient: 1.0, hessian: 1.0 };
+        match is_constant {
+            true => FixedGradients::Constant { gradients: vec![0; n_rows], units },
+            false => FixedGradients::Varying { pairs: vec![FixedPair::default(); n_rows], units },
         }
-        let hessian_scale = scale(largest(|p| p.hessian));
-        let fixed = rows.map(|row| FixedPair {
-            gradient: round(row[output].gradient),
-            hessian: (row[output].hessian * hessian_scale).round() as u32,
-        });
-        let units = Units { gradient: 1.0 / gradient_scale, hessian: 1.0 / hessian_scale };
-        FixedGradients::Varying { pairs: fixed.collect(), units }
     }
 
     /// How many rows there are.
@@ -169,6 +151,99 @@ impl FixedGradients {
             }
         }
     }
+}
+
+/// Gradients and hessians of a block of rows: `rows` says which, the slice is row-major `(n_rows, n_outputs)`.
+pub trait Derivatives: Fn(Range<usize>, &mut [GradientPair]) + Sync {}
+
+impl<T: Fn(Range<usize>, &mut [GradientPair]) + Sync> Derivatives for T {}
+
+/// Largest |gradient| and hessian over all rows, by output.
+pub fn largest(n_rows: usize, n_outputs: usize, derivatives: &impl Derivatives) -> Vec<GradientPair> {
+    let none = || vec![GradientPair::default(); n_outputs];
+    let larger = |a: f64, b: f64| if b > a { b } else { a };
+    let merge = |mut a: Vec<GradientPair>, b: &[GradientPair]| {
+        for (a, b) in a.iter_mut().zip(b) {
+            a.gradient = larger(a.gradient, b.gradient.abs());
+            a.hessian = larger(a.hessian, b.hessian);
+        }
+        a
+    };
+    let starts = (0..n_rows).into_par_iter().step_by(BLOCK_ROWS);
+    let blocks = starts.map_init(Vec::new, |pairs, start| {
+        let rows = start..(start + BLOCK_ROWS).min(n_rows);
+        pairs.resize(rows.len() * n_outputs, GradientPair::default());
+        derivatives(rows, pairs);
+        pairs.chunks_exact(n_outputs).fold(none(), merge)
+    });
+    blocks.reduce(none, |a, b| merge(a, &b))
+}
+
+/// Rounds the gradients of all rows, for each output into its own; `largest` are at least their largest sizes. Where the
+/// hessian is constant, it is what they all are.
+///
+/// # Determinism
+/// The scale comes from the largest sizes over all rows, which do not depend on any order.
+pub fn round(
+    fixed: &mut [FixedGradients],
+    largest: &[GradientPair],
+    constant_hessian: Option<f64>,
+    derivatives: &impl Derivatives,
+) {
+    let n_outputs = fixed.len();
+    let scales: Vec<(f64, f64)> = largest.iter().map(|l| (scale(l.gradient), scale(l.hessian))).collect();
+    // The parts of every output that belong to one block of rows.
+    let mut blocks: Vec<(Range<usize>, Vec<Part<'_>>)> = Vec::new();
+    for (output, fixed) in fixed.iter_mut().enumerate() {
+        let n_rows = fixed.n_rows();
+        let units = Units { gradient: 1.0 / scales[output].0, hessian: 1.0 / scales[output].1 };
+        let parts: Vec<Part<'_>> = match fixed {
+            FixedGradients::Constant { gradients, units: own } => {
+                *own = Units { hessian: constant_hessian.unwrap_or(1.0), ..units };
+                gradients.chunks_mut(BLOCK_ROWS).map(Part::Constant).collect()
+            }
+            FixedGradients::Varying { pairs, units: own } => {
+                *own = units;
+                pairs.chunks_mut(BLOCK_ROWS).map(Part::Varying).collect()
+            }
+        };
+        if output == 0 {
+            let rows = (0..n_rows).step_by(BLOCK_ROWS).map(|start| start..(start + BLOCK_ROWS).min(n_rows));
+            blocks = rows.map(|rows| (rows, Vec::with_capacity(n_outputs))).collect();
+        }
+        blocks.iter_mut().zip(parts).for_each(|((_, all), part)| all.push(part));
+    }
+    blocks.into_par_iter().for_each_init(Vec::new, |pairs, (rows, parts)| {
+        pairs.resize(rows.len() * n_outputs, GradientPair::default());
+        derivatives(rows, pairs);
+        for (output, part) in parts.into_iter().enumerate() {
+            let (gradient_scale, hessian_scale) = scales[output];
+            let of_output = pairs[output..].iter().step_by(n_outputs);
+            match part {
+                Part::Constant(gradients) => {
+                    gradients.iter_mut().zip(of_output).for_each(|(g, p)| *g = nearest(p.gradient * gradient_scale));
+                }
+                Part::Varying(fixed) => fixed.iter_mut().zip(of_output).for_each(|(to, p)| {
+                    to.gradient = nearest(p.gradient * gradient_scale);
+                    to.hessian = nearest(p.hessian * hessian_scale) as u32;
+                }),
+            }
+        }
+    });
+}
+
+/// One output's gradients of a block of rows.
+enum Part<'a> {
+    Constant(&'a mut [i32]),
+    Varying(&'a mut [FixedPair]),
+}
+
+/// The nearest whole number, the even one of two; for sizes below 2³¹. No call and no branch.
+#[inline]
+fn nearest(x: f64) -> i32 {
+    // The sum has no bits for fractions; its lowest ones hold the number, in two's complement.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    (x + ROUND).to_bits() as i32
 }
 
 /// The largest power of two that brings sizes of up to `largest` to [`LEVELS`] at most.
@@ -390,14 +465,19 @@ mod tests {
     fn rounding_is_to_the_nearest_and_each_output_has_its_own_scale() {
         let pair = |gradient, hessian| GradientPair { gradient, hessian };
         let pairs = [pair(1.0, 0.25), pair(-8.0, 2.0), pair(-0.5, 0.125), pair(2.0, 1.0)];
-        let FixedGradients::Varying { pairs: first, units } = FixedGradients::round(&pairs, 2, 0, None) else {
+        let derivatives = |rows: Range<usize>, out: &mut [GradientPair]| {
+            out.copy_from_slice(&pairs[2 * rows.start..2 * rows.end]);
+        };
+        let mut fixed = vec![FixedGradients::new(2, false), FixedGradients::new(2, true)];
+        round(&mut fixed, &largest(2, 2, &derivatives), Some(1.0), &derivatives);
+        let FixedGradients::Varying { pairs: first, units } = &fixed[0] else {
             panic!("hessians vary");
         };
         assert_eq!(first[0], FixedPair { gradient: 1 << 30, hessian: 1 << 30 });
         assert_eq!(first[1], FixedPair { gradient: -(1 << 29), hessian: 1 << 29 });
         assert_eq!(f64::from(first[1].gradient) * units.gradient, -0.5);
         assert_eq!(f64::from(first[1].hessian) * units.hessian, 0.125);
-        let second = FixedGradients::round(&pairs, 2, 1, Some(1.0));
+        let second = &fixed[1];
         assert_eq!(second.sums(&[0, 1]), Sums { gradient: (-3 << 30) / 4, hessian: 2, count: 2 });
         assert_eq!(second.units().hessian, 1.0);
     }

@@ -1,8 +1,11 @@
 //! Histograms: the sums of gradients of a node's rows in every bin of every feature.
 //!
-//! Bins lie row-major in groups of 4, 8 or 16 features, so that one load brings the bins of a whole group. A feature
-//! has the same number of cells in memory whatever its number of bins; only those in use are cleared, subtracted and
-//! scanned. Sums are whole numbers, so rows may be cut among threads in any way.
+//! Bins lie row-major in slabs of up to 32 features, so that one miss of the cache brings all bins of a row. Rows from all
+//! over a slab are brought together by the block; the block is then added 8 features at a time, whose cells stay in the
+//! first-level cache. A feature has the same number of cells in memory whatever its number of bins; only those in use
+//! are cleared, subtracted and scanned. Sums are whole numbers, so rows may be cut among threads in any way.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -12,8 +15,11 @@ use crate::gradient::{Cell, FixedGradients, Narrow, Packing, Sums, Units, Wide};
 /// Cells per feature in memory: 256 bins, and 8 more so that equal bins of neighbouring features do not meet in one set
 /// of the first-level cache.
 const STRIDE: usize = 264;
-/// Rows whose cells are gathered once and added to every group: they stay in the first-level cache.
-const BLOCK_ROWS: usize = 512;
+/// Rows that are gathered once and added to every lane: they stay in the first-level cache.
+const BLOCK_ROWS: usize = 256;
+/// Features that are added at once: as many as have their cells in the first-level cache, or a few at the end.
+const LANES: usize = 8;
+const LEAST_LANES: usize = 4;
 /// Additions below which a second thread costs more than it brings.
 const PARALLEL_ADDS: usize = 1 << 17;
 
@@ -27,13 +33,14 @@ struct Place {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Codes {
-    Four(Vec<[u8; 4]>),
     Eight(Vec<[u8; 8]>),
     Sixteen(Vec<[u8; 16]>),
+    ThirtyTwo(Vec<[u8; 32]>),
 }
 
+/// Features whose bins of a row lie together.
 #[derive(Debug, Clone, PartialEq)]
-struct Group {
+struct Slab {
     features: Vec<usize>,
     first_cell: usize,
     codes: Codes,
@@ -43,7 +50,7 @@ struct Group {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     places: Vec<Place>,
-    groups: Vec<Group>,
+    slabs: Vec<Slab>,
     n_cells: usize,
 }
 
@@ -56,32 +63,31 @@ impl Layout {
         let mut starts = Vec::new();
         let (mut start, mut n_cells) = (0, 0);
         while start < features.len() {
-            // Padding costs additions, a group more costs a pass: 13 features go into 16, 12 into 8 and 4.
             let width = match features.len() - start {
-                0..=4 => 4,
-                5..=12 => 8,
-                _ => 16,
+                0..=8 => 8,
+                9..=16 => 16,
+                _ => 32,
             };
             let end = (start + width).min(features.len());
             starts.push((start..end, width, n_cells));
             for (lane, &f) in features[start..end].iter().enumerate() {
                 places[f] = Place { first_cell: n_cells + lane * STRIDE, n_codes: matrix.features()[f].n_codes() };
             }
-            n_cells += width * STRIDE;
+            n_cells += (end - start).next_multiple_of(LEAST_LANES) * STRIDE;
             start = end;
         }
-        let groups = starts.into_par_iter().map(|(range, width, first_cell)| {
+        let slabs = starts.into_par_iter().map(|(range, width, first_cell)| {
             let features = features[range].to_vec();
             let columns: Vec<&[u8]> = features.iter().map(|&f| matrix.column(f)).collect();
             let codes = match width {
-                4 => Codes::Four(transpose(&columns, matrix.n_rows())),
                 8 => Codes::Eight(transpose(&columns, matrix.n_rows())),
-                _ => Codes::Sixteen(transpose(&columns, matrix.n_rows())),
+                16 => Codes::Sixteen(transpose(&columns, matrix.n_rows())),
+                _ => Codes::ThirtyTwo(transpose(&columns, matrix.n_rows())),
             };
-            Group { features, first_cell, codes }
+            Slab { features, first_cell, codes }
         });
-        let groups = groups.collect();
-        Layout { places, groups, n_cells }
+        let slabs = slabs.collect();
+        Layout { places, slabs, n_cells }
     }
 
     /// How many bins all features have together.
@@ -248,78 +254,96 @@ fn add_rows<C: Cell>(
     active: &[bool],
     cells: &mut [C],
 ) {
-    let groups: Vec<&Group> = layout.groups.iter().filter(|g| g.features.iter().any(|&f| active[f])).collect();
-    let adds = rows.len() * groups.iter().map(|g| g.features.len()).sum::<usize>();
+    let slabs: Vec<&Slab> = layout.slabs.iter().filter(|s| s.features.iter().any(|&f| active[f])).collect();
+    let adds = rows.len() * slabs.iter().map(|s| s.features.len()).sum::<usize>();
     let parts = rayon::current_num_threads().min(adds / PARALLEL_ADDS).max(1);
     if parts == 1 {
-        return add_range(&groups, &cell_of, rows, 0..rows.len(), cells);
+        return add_range(&slabs, &cell_of, rows, 0..rows.len(), cells);
     }
     let part_rows = rows.len().div_ceil(parts);
     let range = |part: usize| part * part_rows..((part + 1) * part_rows).min(rows.len());
     let others = (1..parts).into_par_iter().map(|part| {
         let mut cells = vec![C::default(); layout.n_cells];
-        add_range(&groups, &cell_of, rows, range(part), &mut cells);
+        add_range(&slabs, &cell_of, rows, range(part), &mut cells);
         cells
     });
     let (_, others) =
-        rayon::join(|| add_range(&groups, &cell_of, rows, range(0), cells), || others.collect::<Vec<Vec<C>>>());
+        rayon::join(|| add_range(&slabs, &cell_of, rows, range(0), cells), || others.collect::<Vec<Vec<C>>>());
     others.iter().for_each(|other| combine(cells, other, layout, C::add));
 }
 
 /// Adds the cells of the rows at some positions.
 fn add_range<C: Cell>(
-    groups: &[&Group],
+    slabs: &[&Slab],
     cell_of: &(impl Fn(usize) -> C + Sync),
     rows: NodeRows<'_>,
-    positions: std::ops::Range<usize>,
+    positions: Range<usize>,
     cells: &mut [C],
 ) {
-    let mut block = Vec::with_capacity(BLOCK_ROWS);
+    let mut block = [C::default(); BLOCK_ROWS];
     for start in positions.clone().step_by(BLOCK_ROWS) {
         let range = start..(start + BLOCK_ROWS).min(positions.end);
-        block.clear();
+        let block = &mut block[..range.len()];
         match rows {
-            NodeRows::All(_) => block.extend(range.clone().map(cell_of)),
-            NodeRows::List(list) => block.extend(list[range.clone()].iter().map(|&row| cell_of(row as usize))),
+            NodeRows::All(_) => block.iter_mut().zip(range.clone()).for_each(|(to, row)| *to = cell_of(row)),
+            NodeRows::List(list) => {
+                block.iter_mut().zip(&list[range.clone()]).for_each(|(to, &row)| *to = cell_of(row as usize));
+            }
         }
-        for group in groups {
-            match &group.codes {
-                Codes::Four(codes) => add_group(codes, rows, range.clone(), &block, group, cells),
-                Codes::Eight(codes) => add_group(codes, rows, range.clone(), &block, group, cells),
-                Codes::Sixteen(codes) => add_group(codes, rows, range.clone(), &block, group, cells),
+        for slab in slabs {
+            match &slab.codes {
+                Codes::Eight(codes) => add_slab(codes, rows, range.clone(), block, slab, cells),
+                Codes::Sixteen(codes) => add_slab(codes, rows, range.clone(), block, slab, cells),
+                Codes::ThirtyTwo(codes) => add_slab(codes, rows, range.clone(), block, slab, cells),
             }
         }
     }
 }
 
-fn add_group<C: Cell, const W: usize>(
+fn add_slab<C: Cell, const W: usize>(
     codes: &[[u8; W]],
     rows: NodeRows<'_>,
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
     block: &[C],
-    group: &Group,
+    slab: &Slab,
     cells: &mut [C],
 ) {
     match rows {
-        NodeRows::All(_) => add_block(&codes[range], block, group, cells),
+        NodeRows::All(_) => add_block(&codes[range], block, slab, cells),
         NodeRows::List(list) => {
-            // Bins of rows from all over the table are brought together first: a loop that does nothing else has many
-            // more cache misses in flight than the one that adds.
+            // A loop that does nothing but gather has many more cache misses in flight than one that adds.
             let mut gathered = [[0; W]; BLOCK_ROWS];
             let list = &list[range];
             gathered.iter_mut().zip(list).for_each(|(to, &row)| *to = codes[row as usize]);
-            add_block(&gathered[..list.len()], block, group, cells);
+            add_block(&gathered[..list.len()], block, slab, cells);
         }
     }
 }
 
-/// The kernel: one read-modify-write per row and feature.
+/// Adds a block of rows, some lanes at a time.
 #[inline]
-fn add_block<C: Cell, const W: usize>(codes: &[[u8; W]], block: &[C], group: &Group, cells: &mut [C]) {
-    let (lanes, _) = cells[group.first_cell..][..W * STRIDE].as_chunks_mut::<STRIDE>();
-    let lanes: &mut [[C; STRIDE]; W] = lanes.try_into().expect("invariant: a group has a stride per lane");
+fn add_block<C: Cell, const W: usize>(codes: &[[u8; W]], block: &[C], slab: &Slab, cells: &mut [C]) {
+    let cells = &mut cells[slab.first_cell..];
+    let mut lane = 0;
+    while lane < slab.features.len() {
+        if slab.features.len() - lane > LEAST_LANES {
+            add_lanes::<C, W, LANES>(codes, block, lane, cells);
+            lane += LANES;
+        } else {
+            add_lanes::<C, W, LEAST_LANES>(codes, block, lane, cells);
+            lane += LEAST_LANES;
+        }
+    }
+}
+
+/// The kernel: one read-modify-write per row and lane.
+#[inline]
+fn add_lanes<C: Cell, const W: usize, const N: usize>(codes: &[[u8; W]], block: &[C], first: usize, cells: &mut [C]) {
+    let (lanes, _) = cells[first * STRIDE..][..N * STRIDE].as_chunks_mut::<STRIDE>();
+    let lanes: &mut [[C; STRIDE]; N] = lanes.try_into().expect("invariant: every lane has a stride");
     for (codes, &cell) in codes.iter().zip(block) {
-        for lane in 0..W {
+        let codes: &[u8; N] = codes[first..first + N].try_into().expect("invariant: a slab is as wide as its lanes");
+        for lane in 0..N {
             lanes[lane][codes[lane] as usize].add(cell);
         }
     }

@@ -42,13 +42,15 @@ pub trait Objective: Send + Sync {
     fn base_scores(&self, labels: Labels<'_>) -> Vec<f64>;
 
     /// The hessian, where it is the same for all rows of weight 1.
-    fn constant_hessian(&self) -> Option<f64>;
+    fn constant_hessian(&self) -> Option<f64> {
+        None
+    }
 
     /// The loss of one row of weight 1.
     fn loss(&self, scores: &[f64], label: f64) -> f64;
 
-    /// Gradients and hessians of one row of weight 1 by its scores.
-    fn derivatives(&self, scores: &[f64], label: f64, out: &mut [GradientPair]);
+    /// Gradients and hessians of rows of weight 1: `scores` and `out` are row-major `(n_rows, n_outputs)`.
+    fn derivatives(&self, scores: &[f64], labels: &[f64], out: &mut [GradientPair]);
 }
 
 /// Log-loss of two classes; the score is the log-odds of class 1.
@@ -65,17 +67,15 @@ impl Objective for BinaryLogLoss {
         vec![numeric::ln(share / (1.0 - share))]
     }
 
-    fn constant_hessian(&self) -> Option<f64> {
-        None
-    }
-
     fn loss(&self, scores: &[f64], label: f64) -> f64 {
         numeric::softplus(scores[0]) - label * scores[0]
     }
 
-    fn derivatives(&self, scores: &[f64], label: f64, out: &mut [GradientPair]) {
-        let p = numeric::sigmoid(scores[0]);
-        out[0] = GradientPair { gradient: p - label, hessian: at_least(p * (1.0 - p), LEAST_HESSIAN) };
+    fn derivatives(&self, scores: &[f64], labels: &[f64], out: &mut [GradientPair]) {
+        for ((out, score), label) in out.iter_mut().zip(scores).zip(labels) {
+            let p = numeric::sigmoid(*score);
+            *out = GradientPair { gradient: p - label, hessian: at_least(p * (1.0 - p), LEAST_HESSIAN) };
+        }
     }
 }
 
@@ -103,27 +103,26 @@ impl Objective for Softmax {
         (0..self.n_classes).map(|class| numeric::ln(at_least(share(class), LEAST_SHARE))).collect()
     }
 
-    fn constant_hessian(&self) -> Option<f64> {
-        None
-    }
-
     fn loss(&self, scores: &[f64], label: f64) -> f64 {
         let top = scores.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
         let total = scores.iter().fold(0.0, |total, s| total + numeric::exp(s - top));
         numeric::ln(total) + top - scores[label as usize]
     }
 
-    fn derivatives(&self, scores: &[f64], label: f64, out: &mut [GradientPair]) {
-        let top = scores.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
-        let mut total = 0.0;
-        for (pair, score) in out.iter_mut().zip(scores) {
-            pair.gradient = numeric::exp(score - top);
-            total += pair.gradient;
-        }
-        for (class, pair) in out.iter_mut().enumerate() {
-            let p = pair.gradient / total;
-            pair.gradient = if class == label as usize { p - 1.0 } else { p };
-            pair.hessian = at_least(self.hessian_factor * p * (1.0 - p), LEAST_HESSIAN);
+    fn derivatives(&self, scores: &[f64], labels: &[f64], out: &mut [GradientPair]) {
+        let rows = scores.chunks_exact(self.n_classes).zip(out.chunks_exact_mut(self.n_classes));
+        for ((scores, out), label) in rows.zip(labels) {
+            let top = scores.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
+            let mut total = 0.0;
+            for (pair, score) in out.iter_mut().zip(scores) {
+                pair.gradient = numeric::exp(score - top);
+                total += pair.gradient;
+            }
+            for (class, pair) in out.iter_mut().enumerate() {
+                let p = pair.gradient / total;
+                pair.gradient = if class == *label as usize { p - 1.0 } else { p };
+                pair.hessian = at_least(self.hessian_factor * p * (1.0 - p), LEAST_HESSIAN);
+            }
         }
     }
 }
@@ -150,8 +149,10 @@ impl Objective for SquaredError {
         0.5 * error * error
     }
 
-    fn derivatives(&self, scores: &[f64], label: f64, out: &mut [GradientPair]) {
-        out[0] = GradientPair { gradient: scores[0] - label, hessian: 1.0 };
+    fn derivatives(&self, scores: &[f64], labels: &[f64], out: &mut [GradientPair]) {
+        for ((out, score), label) in out.iter_mut().zip(scores).zip(labels) {
+            *out = GradientPair { gradient: score - label, hessian: 1.0 };
+        }
     }
 }
 
@@ -170,7 +171,7 @@ mod tests {
     fn check(objective: &dyn Objective, scores: &[f64], label: f64, hessian_factor: f64) {
         let derivatives = |scores: &[f64]| {
             let mut out = vec![GradientPair::default(); scores.len()];
-            objective.derivatives(scores, label, &mut out);
+            objective.derivatives(scores, &[label], &mut out);
             out
         };
         let found = derivatives(scores);

@@ -1,5 +1,6 @@
 //! The rounds of boosting: gradients, a tree per output, scores.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -11,7 +12,7 @@ use tabwright_model::trees::{Aggregation, Trees, types_of};
 use crate::binning::{BinnedMatrix, Binner};
 use crate::boost::{BoostParams, Fitted, Request};
 use crate::error::{Error, Result};
-use crate::gradient::{FixedGradients, GradientPair};
+use crate::gradient::{self, FixedGradients, GradientPair};
 use crate::grow::{GrowLimits, Grower, GrownTree, LocalRows, Remains};
 use crate::histogram::Layout;
 use crate::objective::{Labels, Objective};
@@ -76,16 +77,17 @@ pub(super) fn boost(
     let mut trees = Trees::new(types_of(&fitting.features), 1, Aggregation::Sum, base);
     let mut watch = held_out.map(|rows| Watch::new(rows, objective, &trees));
     let patience = request.early_stopping.map_or(0, |s| s.rounds);
-    let mut pairs = vec![GradientPair::default(); fitting.n_rows() * n_outputs];
+    let is_constant = booster.constant_hessian().is_some();
+    let mut gradients = vec![FixedGradients::new(fitting.n_rows(), is_constant); n_outputs];
     let mut memory = Memory::default();
     let mut best_round = params.n_estimators;
     for round in 0..params.n_estimators {
         if request.cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        booster.gradients(&scores, &mut pairs);
-        for output in 0..n_outputs {
-            booster.add_tree(round, output, &pairs, &scores, &mut trees, &mut memory);
+        booster.round_gradients(&scores, &mut gradients);
+        for (output, gradients) in gradients.iter().enumerate() {
+            booster.add_tree((round, output), gradients, &scores, &mut trees, &mut memory);
         }
         if let Some(watch) = &mut watch {
             watch.follow(&trees, n_outputs);
@@ -136,48 +138,48 @@ struct Memory {
 }
 
 impl Booster<'_> {
-    /// Gradients and hessians of every row and output, times the row's weight.
-    fn gradients(&self, scores: &Scores, pairs: &mut [GradientPair]) {
-        let n_outputs = self.objective.n_outputs();
-        let labels = labels(self.fitting);
-        let blocks = pairs.par_chunks_mut(BLOCK_ROWS * n_outputs).enumerate();
-        blocks.for_each_init(
-            || vec![0.0; n_outputs],
-            |row_scores, (block, pairs)| {
-                for (i, out) in pairs.chunks_exact_mut(n_outputs).enumerate() {
-                    let row = block * BLOCK_ROWS + i;
-                    row_scores.iter_mut().enumerate().for_each(|(k, s)| *s = scores.get(row * n_outputs + k));
-                    self.objective.derivatives(row_scores, labels.values[row], out);
-                    if let Some(weights) = labels.weights {
-                        out.iter_mut().for_each(|p| {
-                            p.gradient *= weights[row];
-                            p.hessian *= weights[row];
-                        });
-                    }
+    /// The hessian, where it is the same for all rows.
+    fn constant_hessian(&self) -> Option<f64> {
+        self.objective.constant_hessian().filter(|_| self.fitting.weights.is_none())
+    }
+
+    /// Gradients and hessians of every row and output, times the row's weight, in fixed point.
+    fn round_gradients(&self, scores: &Scores, fixed: &mut [FixedGradients]) {
+        let (n_rows, n_outputs) = (self.fitting.n_rows(), self.objective.n_outputs());
+        let weights = self.fitting.weights.as_deref();
+        let derivatives = |rows: Range<usize>, out: &mut [GradientPair]| {
+            let scores: Vec<f64> = (rows.start * n_outputs..rows.end * n_outputs).map(|i| scores.get(i)).collect();
+            self.objective.derivatives(&scores, &self.fitting.values[rows.clone()], out);
+            if let Some(weights) = weights {
+                for (pairs, weight) in out.chunks_exact_mut(n_outputs).zip(&weights[rows]) {
+                    pairs.iter_mut().for_each(|p| {
+                        p.gradient *= weight;
+                        p.hessian *= weight;
+                    });
                 }
-            },
-        );
+            }
+        };
+        // Gradients shrink while a model learns: a pass over them in each round keeps all bits in use.
+        let largest = gradient::largest(n_rows, n_outputs, &derivatives);
+        gradient::round(fixed, &largest, self.constant_hessian(), &derivatives);
     }
 
     /// Grows the tree of an output, adds it to the ensemble and its values to the scores.
     fn add_tree(
         &self,
-        round: usize,
-        output: usize,
-        pairs: &[GradientPair],
+        (round, output): (usize, usize),
+        gradients: &FixedGradients,
         scores: &Scores,
         trees: &mut Trees,
         memory: &mut Memory,
     ) {
         let n_outputs = self.objective.n_outputs();
-        let constant = self.objective.constant_hessian().filter(|_| self.fitting.weights.is_none());
-        let gradients = FixedGradients::round(pairs, n_outputs, output, constant);
         let tree_number = (round * n_outputs + output) as u64;
         let active = self.active_features(tree_number);
         let rows = self.sample_rows(round as u64, std::mem::take(&mut memory.rows));
         let is_sampled = rows.len() < self.fitting.n_rows();
         let remains = std::mem::take(&mut memory.remains);
-        let mut source = LocalRows::new(self.matrix, self.layout, &gradients, &active, rows, remains);
+        let mut source = LocalRows::new(self.matrix, self.layout, gradients, &active, rows, remains);
         let splitter = Splitter { matrix: self.matrix, layout: self.layout, params: &self.splitting, active: &active };
         let grown = Grower { splitter, limits: self.limits }.grow(&mut source);
         let units = gradients.units();

@@ -5,6 +5,7 @@ use tabwright_model::{FeatureColumn, Features};
 
 use super::*;
 use crate::binning::{BinnedMatrix, Binner};
+use crate::fixtures::rounded;
 use crate::gradient::{FixedGradients, FixedPair, GradientPair};
 use crate::histogram::{Layout, NodeRows};
 use crate::split::SplitParams;
@@ -31,7 +32,7 @@ fn table(constant_hessian: bool) -> (BinnedMatrix, FixedGradients) {
     };
     let pairs: Vec<GradientPair> = (0..N).map(pair).collect();
     let matrix = Binner { max_bin: 63, min_data_in_bin: 1, seed: 0 }.bin(&features);
-    (matrix, FixedGradients::round(&pairs, 1, 0, constant_hessian.then_some(1.0)))
+    (matrix, rounded(&pairs, constant_hessian.then_some(1.0)))
 }
 
 fn params() -> SplitParams {
@@ -203,7 +204,7 @@ fn heavy_rows_do_not_hide_light_ones() {
         if heavy { GradientPair { gradient: 0.0, hessian: 1e6 } } else { GradientPair { gradient: step, hessian: 1.0 } }
     };
     let pairs: Vec<GradientPair> = (0..n).map(pair).collect();
-    let gradients = FixedGradients::round(&pairs, 1, 0, None);
+    let gradients = rounded(&pairs, None);
     let FixedGradients::Varying { pairs, .. } = &gradients else { panic!("hessians vary") };
     assert!(pairs[0] == FixedPair { gradient: 0, hessian: pairs[0].hessian } && pairs[1].hessian > 500);
     let layout = Layout::new(&matrix);

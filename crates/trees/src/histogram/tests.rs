@@ -5,6 +5,7 @@ use tabwright_model::{FeatureColumn, Features};
 
 use super::*;
 use crate::binning::Binner;
+use crate::fixtures::rounded;
 use crate::gradient::GradientPair;
 
 /// Bins of `n_features` columns whose values come from a small mixer.
@@ -23,7 +24,7 @@ fn gradients(n_rows: usize, constant: bool) -> FixedGradients {
         GradientPair { gradient: (bits % 2001) as f64 - 1000.0, hessian: (bits >> 32) as f64 }
     };
     let pairs: Vec<GradientPair> = (0..n_rows).map(pair).collect();
-    FixedGradients::round(&pairs, 1, 0, constant.then_some(1.0))
+    rounded(&pairs, constant.then_some(1.0))
 }
 
 fn sums(histogram: &Histogram, layout: &Layout, feature: usize) -> Vec<Sums> {

@@ -5,7 +5,8 @@ use tabwright_model::{FeatureColumn, Features};
 
 use super::*;
 use crate::binning::Binner;
-use crate::gradient::{FixedGradients, GradientPair};
+use crate::fixtures::rounded;
+use crate::gradient::GradientPair;
 use crate::histogram::NodeRows;
 
 fn params() -> SplitParams {
@@ -37,7 +38,7 @@ fn find(columns: Vec<FeatureColumn>, gradients: &[f64], params: &SplitParams) ->
     let matrix = Binner { max_bin: 255, min_data_in_bin: 1, seed: 0 }.bin(&Features::new(n, columns));
     let layout = Layout::new(&matrix);
     let pairs: Vec<GradientPair> = gradients.iter().map(|&gradient| GradientPair { gradient, hessian: 1.0 }).collect();
-    let fixed = FixedGradients::round(&pairs, 1, 0, Some(1.0));
+    let fixed = rounded(&pairs, Some(1.0));
     let mut histogram = Histogram::new(&layout, false, n);
     let active = vec![true; matrix.n_features()];
     histogram.add_rows(&layout, &fixed, NodeRows::All(n), &active);
