@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use tabwright_core::{Cancel, Clock, Context, Observer, Warning};
 use tabwright_lifecycle::config::Config;
+use tabwright_lifecycle::error::Error;
 use tabwright_model::artifact::Artifact;
 
 use crate::config::{self, Given};
@@ -60,6 +61,12 @@ fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
         )));
     }
     Ok(tabwright_lifecycle::file::load(std::path::Path::new(text))?)
+}
+
+/// Whether a command ended because nobody reads its output any more (`| head`): that is no failure.
+fn is_left_by_its_reader(error: &Error) -> bool {
+    matches!(error, Error::Rows(tabwright_data::Error::Write { file, source, .. })
+        if file == "-" && source.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 static CANCEL: Cancel = Cancel::new();

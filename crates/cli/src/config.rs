@@ -40,6 +40,7 @@ pub(crate) fn resolve(given: &Given) -> Result<Config, Failure> {
         make_relative(&mut from_file, path.parent().unwrap_or(Path::new(".")));
         merge(&mut table, from_file);
     }
+    check_variables()?;
     for key in KEYS {
         let name = keys::variable(key);
         if let Ok(text) = std::env::var(&name) {
@@ -101,13 +102,61 @@ fn make_relative(table: &mut Table, folder: &Path) {
 /// Sections whose keys the user names: checked when they are read.
 const OPEN: [&str; 4] = ["candidates", "features.columns", "data.types", "data.roles"];
 
+/// Variables of the environment that are no keys.
+const OTHER_VARIABLES: [&str; 2] = ["TABWRIGHT_HOME", "TABWRIGHT_BENCH_PYTHON"];
+
+/// A variable that begins like a key's must be one: a misspelt one would be of no effect without a word.
+fn check_variables() -> Result<(), Failure> {
+    let known: Vec<String> = KEYS.iter().map(keys::variable).collect();
+    for (name, _) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|n| n.starts_with("TABWRIGHT_")) else { continue };
+        if !OTHER_VARIABLES.contains(&name) && !known.iter().any(|k| k == name) {
+            let hint = suggest::did_you_mean(name, known.iter().map(String::as_str));
+            return Err(Failure::usage(format!("the environment: there is no key `{name}`{hint}")));
+        }
+    }
+    Ok(())
+}
+
+/// The transforms of single columns take the keys of numbers and of categories.
+fn check_columns(columns: &Table, place: &str) -> Result<(), Failure> {
+    let sections = ["features.linear.number.", "features.linear.category."];
+    for (column, transform) in columns {
+        let path = format!("features.columns.{column}");
+        let Value::Table(transform) = transform else {
+            return Err(Failure::usage(format!("{place}: `{path}` is a section, not a value")));
+        };
+        for (name, value) in transform {
+            let Some(key) = sections.iter().find_map(|section| keys::find(&format!("{section}{name}"))) else {
+                let known = KEYS.iter().filter_map(|k| sections.iter().find_map(|s| k.name.strip_prefix(s)));
+                let hint = suggest::did_you_mean(name, known);
+                return Err(Failure::usage(format!("{place}: there is no key `{path}.{name}`{hint}")));
+            };
+            // A fill is a number or a level.
+            if name != "fill" {
+                check_type(key, value).map_err(|e| Failure::usage(format!("{place}: `{path}.{name}`: {e}")))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Every key must be in the table, and of its type.
 fn check_keys(table: &Table, prefix: &str, place: &str) -> Result<(), Failure> {
     for (name, value) in table {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         if OPEN.contains(&path.as_str()) {
             match value {
-                Value::Table(_) => continue,
+                Value::Table(columns) if path == "features.columns" => {
+                    check_columns(columns, place)?;
+                    continue;
+                }
+                Value::Table(pairs) => {
+                    if let Some(key) = keys::find(&path) {
+                        check_pairs(key, pairs).map_err(|e| Failure::usage(format!("{place}: `{path}`: {e}")))?;
+                    }
+                    continue;
+                }
                 _ => return Err(Failure::usage(format!("{place}: `{path}` is a section, not a value"))),
             }
         }
@@ -126,13 +175,14 @@ fn check_keys(table: &Table, prefix: &str, place: &str) -> Result<(), Failure> {
 }
 
 fn unknown(path: &str, place: &str) -> Failure {
-    let full = suggest::did_you_mean(path, KEYS.iter().map(|k| k.name));
+    let sections = KEYS.iter().filter_map(|k| k.name.split('.').next());
+    let full = suggest::did_you_mean(path, sections.chain(KEYS.iter().map(|k| k.name)));
     let last = |name: &'static str| name.rsplit('.').next().unwrap_or(name);
     let wanted = path.rsplit('.').next().unwrap_or(path);
     let same_last: Vec<&str> = KEYS.iter().map(|k| k.name).filter(|n| last(n) == wanted).take(1).collect();
     let hint = match (full.is_empty(), same_last.first()) {
         (false, _) => full,
-        (true, Some(name)) => format!("; did you mean `{name}`?"),
+        (true, Some(name)) => format!(" (did you mean `{name}`?)"),
         (true, None) => "; `tabwright docs configuration` lists every key".to_owned(),
     };
     Failure::usage(format!("{place}: there is no key `{path}`{hint}"))
@@ -154,6 +204,20 @@ fn check_type(key: &Key, value: &Value) -> Result<(), String> {
         (KeyType::Pairs, Value::Table(_)) => Ok(()),
         (KeyType::Pairs, _) => Err(format!("a table such as {{ name = \"value\" }} is needed, {}", found())),
     }
+}
+
+/// Kinds and roles are words that are known.
+fn check_pairs(key: &Key, pairs: &Table) -> Result<(), String> {
+    for (name, value) in pairs {
+        let text = value.as_str().unwrap_or_default();
+        let checked = match key.name {
+            "data.types" => text.parse::<tabwright_core::Kind>().map(drop),
+            "data.roles" => text.parse::<tabwright_core::Role>().map(drop),
+            _ => Ok(()),
+        };
+        checked.map_err(|e| format!("{name}: {e}"))?;
+    }
+    Ok(())
 }
 
 fn check_choice(key: &Key, text: &str) -> Result<(), String> {
@@ -188,6 +252,7 @@ fn parse(key: &Key, texts: &[String]) -> Result<Value, String> {
                 let (name, value) = pair.rsplit_once('=').ok_or_else(|| format!("`{pair}` is not {}", key.value))?;
                 table.insert(name.trim().to_owned(), Value::String(value.trim().to_owned()));
             }
+            check_pairs(key, &table)?;
             Ok(Value::Table(table))
         }
     }

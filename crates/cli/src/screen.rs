@@ -1,5 +1,6 @@
 //! What a person sees: tables, numbers, warnings and progress. Colours and bars only on a terminal.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -15,7 +16,17 @@ pub(crate) fn report(failure: &Failure) {
     let mut stderr = std::io::stderr().lock();
     let mark = if stderr.is_terminal() { "\x1b[31;1merror:\x1b[0m" } else { "error:" };
     // Where stderr is gone, the exit code still speaks.
-    let _ = writeln!(stderr, "{mark} {}", failure.message);
+    let _ = writeln!(stderr, "{mark} {}", visible(&failure.message));
+}
+
+/// A text whose control characters cannot reach the terminal: names of columns and cells come from files.
+fn visible(text: &str) -> Cow<'_, str> {
+    let is_hidden = |c: char| c.is_control() && c != '\n';
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if is_hidden(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
 }
 
 /// Writes to standard output. A reader that went away (`| head`) is no error.
@@ -24,7 +35,7 @@ pub(crate) fn report(failure: &Failure) {
 /// If standard output cannot be written for another reason.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(visible(text).as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
@@ -93,6 +104,11 @@ pub(crate) fn count(n: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A count of things, in the singular or with an `s`.
+pub(crate) fn counted(n: usize, what: &str) -> String {
+    format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// A duration with three digits.
@@ -166,7 +182,7 @@ impl Screen {
     /// Says something on stderr above the bar.
     pub(crate) fn say(&self, line: &str) {
         self.bar.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "{line}");
+            let _ = writeln!(std::io::stderr(), "{}", visible(line));
         });
     }
 
@@ -192,7 +208,9 @@ impl Screen {
         scores.push((candidate.to_owned(), score));
         let own: Vec<f64> = scores.iter().filter(|(c, _)| c == candidate).map(|(_, s)| *s).collect();
         let mean = own.iter().sum::<f64>() / own.len() as f64;
-        self.bar.set_message(format!("{candidate} {} after {} folds", number(mean), own.len()));
+        let folds = if own.len() == 1 { "fold" } else { "folds" };
+        let message = format!("{candidate} {} after {} {folds}", number(mean), own.len());
+        self.bar.set_message(visible(&message).into_owned());
     }
 }
 
@@ -230,6 +248,12 @@ impl Observer for Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_from_files_cannot_steer_the_terminal() {
+        assert_eq!(visible("plain: ü\nline"), "plain: ü\nline");
+        assert_eq!(visible("a\x1b[31mred\r"), "a\\u{1b}[31mred\\r");
+    }
 
     #[test]
     fn numbers_show_the_digits_that_matter() {

@@ -66,7 +66,7 @@ impl Shares {
         let sum = self.train + self.validation + self.test;
         if (sum - 1.0).abs() > 1e-9 {
             let message = format!(
-                "the shares train = {}, validation = {} and test = {} add up to {sum}; they must add up to 1",
+                "the shares train = {}, validation = {} and test = {} add up to {sum:.4}; they must add up to 1",
                 self.train, self.validation, self.test
             );
             return Err(Error::Unusable { message });

@@ -1,6 +1,6 @@
 //! "Did you mean": the nearest of the names that exist. Used by every error that names something unknown.
 
-/// Returns `; did you mean `x`?` for the nearest of `names`, or an empty string when nothing is near.
+/// Returns ` (did you mean `x`?)` for the nearest of `names`, or an empty string when nothing is near.
 pub fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let wanted = fold(found);
     let limit = (wanted.chars().count() / 3).max(1);
@@ -9,7 +9,7 @@ pub fn did_you_mean<'a>(found: &str, names: impl IntoIterator<Item = &'a str>) -
         .map(|name| (distance(&wanted, &fold(name), limit + 1), name))
         .filter(|(d, _)| *d <= limit)
         .min_by_key(|(d, _)| *d)
-        .map(|(_, name)| format!("; did you mean `{name}`?"))
+        .map(|(_, name)| format!(" (did you mean `{name}`?)"))
         .unwrap_or_default()
 }
 
@@ -57,8 +57,8 @@ mod tests {
     #[test]
     fn the_nearest_name_is_offered_and_a_far_one_is_not() {
         let names = ["roc_auc", "accuracy", "log_loss"];
-        assert_eq!(did_you_mean("rocauc", names), "; did you mean `roc_auc`?");
-        assert_eq!(did_you_mean("acuracy", names), "; did you mean `accuracy`?");
+        assert_eq!(did_you_mean("rocauc", names), " (did you mean `roc_auc`?)");
+        assert_eq!(did_you_mean("acuracy", names), " (did you mean `accuracy`?)");
         assert_eq!(did_you_mean("weight", names), "");
     }
 }

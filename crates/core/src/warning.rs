@@ -82,6 +82,8 @@ codes! {
     NotConverged = "not_converged",
     /// A candidate could not be fitted.
     CandidateFailed = "candidate_failed",
+    /// The best candidate is hardly better than the baseline.
+    NoBetterThanBaseline = "no_better_than_baseline",
     /// The search was stopped early.
     Interrupted = "interrupted",
     /// There are very few rows.

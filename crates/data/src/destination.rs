@@ -138,7 +138,13 @@ impl Destination {
             // Less what the user's mask takes away, like any new file.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
-        let file = Temporary::create(&builder, Some(folder_of(&path)))?;
+        let folder = folder_of(&path);
+        if !folder.is_dir() {
+            let message = format!("there is no folder {}", folder.display());
+            return Err(io::Error::new(io::ErrorKind::NotFound, message));
+        }
+        // The error of the temporary file would name that file, which nobody has heard of.
+        let file = Temporary::create(&builder, Some(folder)).map_err(|e| io::Error::from(e.kind()))?;
         Ok(Destination(Kind::File { file: BufWriter::with_capacity(BUFFER, file), path }))
     }
 

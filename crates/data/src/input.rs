@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::destination::Temporary;
 use crate::format::{Compression, Format};
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 /// Bytes that are looked at to tell a format.
 const HEAD: usize = 4096;
@@ -59,6 +59,14 @@ impl Input {
         let io = |source| Error::io(&name, "cannot be read", source);
         let mut head = Vec::with_capacity(HEAD);
         File::open(&path).map_err(io)?.take(HEAD as u64).read_to_end(&mut head).map_err(io)?;
+        if Path::new(&name).extension().is_some_and(|e| e == "tw") {
+            let message = "it is named like a model file; rows are needed here".to_owned();
+            return Err(Error::Unreadable { place: Place::file(name), message });
+        }
+        if head.trim_ascii_start().starts_with(b"[") && path.extension().is_some_and(|e| e == "json") {
+            let message = "it is a JSON array; JSON Lines are read, one object in a line (`jq -c '.[]'` makes them)";
+            return Err(Error::Unreadable { place: Place::file(name), message: message.to_owned() });
+        }
         let compression = Compression::of_content(&head);
         let by_name = if spool.is_some() { None } else { Format::of_path(&path).0 };
         let mut input = Input { name, path, format: Format::Csv, compression, _spool: spool };

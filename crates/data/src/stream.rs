@@ -25,6 +25,8 @@ const BATCHES_PER_THREAD: usize = 2;
 /// What a stream is to yield.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamRequest {
+    /// Columns that may be there and are passed over without a word.
+    pub passed_over: Vec<String>,
     /// The columns of the blocks, in order, with their kinds.
     pub expected: Vec<(String, Kind)>,
     /// Columns that are carried through as they are; they may be among the expected ones.
@@ -175,12 +177,13 @@ pub fn open_stream(inputs: &[Input], request: &StreamRequest, options: &ReadOpti
     if request.batch_size == 0 {
         return Err(Error::Usage("a batch must have at least one row; choose a --batch-size from 1".into()));
     }
-    let opened = match options.format.unwrap_or(first.format()) {
+    let mut opened = match options.format.unwrap_or(first.format()) {
         Format::Csv => csv::open(inputs, request, options)?,
         Format::Jsonl => json::open(inputs, request, options)?,
         format => arrow::open(inputs, format, request, options)?,
     };
     let mut warnings = opened.warnings;
+    opened.extra.retain(|name| !request.passed_over.contains(name));
     warnings.extend(extra_warning(&opened.extra));
     Ok(BlockStream {
         blocks: opened.blocks,
@@ -225,7 +228,15 @@ fn check_columns(file: &str, names: &[String], request: &StreamRequest) -> Resul
         return Ok(());
     }
     let available = suggest::shorten(names.iter().map(String::as_str));
-    Err(Error::MissingColumns { file: file.to_owned(), names: missing, available })
+    if missing.iter().all(|name| request.expected.iter().all(|(expected, _)| expected != name)) {
+        let missing = missing.join(", ");
+        return Err(Error::Usage(format!("{file}: to be kept, but not there: {missing}; the file has: {available}")));
+    }
+    let with_hint = |name: &String| {
+        let others = names.iter().map(String::as_str).filter(|n| request.expected.iter().all(|(e, _)| e != n));
+        format!("{name}{}", suggest::did_you_mean(name, others))
+    };
+    Err(Error::MissingColumns { file: file.to_owned(), names: missing.iter().map(with_hint).collect(), available })
 }
 
 /// The columns of a file that nobody asked for.

@@ -191,7 +191,10 @@ impl Registry {
             Error::Core(tabwright_core::Error::UnknownName {
                 what: "candidate",
                 found: name.to_owned(),
-                hint: suggest::did_you_mean(name, names.iter().copied()),
+                hint: suggest::did_you_mean(
+                    name,
+                    self.types.iter().flat_map(|t| t.aliases.iter().chain([&t.name])).map(String::as_str),
+                ),
                 allowed: names.join(", "),
             })
         })
@@ -243,7 +246,20 @@ impl Candidate {
     /// # Errors
     /// For an unknown type, one that cannot learn the task, or hyperparameters out of range.
     pub fn resolve(config: &CandidateConfig, task: &Task, registry: &Registry) -> Result<Self> {
-        let found = registry.find(config.candidate_type.as_deref().unwrap_or(&config.name))?;
+        let found = match (&config.candidate_type, registry.find(&config.name)) {
+            (Some(of_type), _) => {
+                registry.find(of_type).map_err(|e| Error::Config(format!("candidates.{}.type: {e}", config.name)))?
+            }
+            (None, Err(_)) if !config.params.is_empty() => {
+                let names: Vec<&str> = registry.for_task(task).iter().map(|t| t.name.as_str()).collect();
+                return Err(Error::Config(format!(
+                    "candidates.{0} has no `type`, and `{0}` is none; add type = \"…\", one of: {1}",
+                    config.name,
+                    names.join(", ")
+                )));
+            }
+            (None, found) => found?,
+        };
         if !found.tasks.contains(task) {
             let able: Vec<&str> = registry.for_task(task).iter().map(|t| t.name.as_str()).collect();
             return Err(Error::Config(format!(

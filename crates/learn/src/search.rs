@@ -173,12 +173,40 @@ pub fn search(
         rounds = Some(chosen);
     }
     let fit_seconds = context.clock.seconds() - started;
+    if fitted.left_out.len() == material.inputs.columns.len() {
+        let why: Vec<String> = fitted
+            .left_out
+            .iter()
+            .map(|w| format!("{}: {}", w.column.as_deref().unwrap_or_default(), w.message))
+            .collect();
+        return Err(Error::Data(format!("no column is left to learn from: {}", why.join("; "))));
+    }
+    warnings.extend(hardly_better(&leaderboard, selection));
     warnings.append(&mut fitted.warnings);
     let train = score(material, &fitted.model, &rows)?;
     let test = if parts.test.is_empty() { None } else { Some(score(material, &fitted.model, parts.test)?) };
     context.observer.event(Event::Step { name: &best.candidate.name });
     let left_out = fitted.left_out;
     Ok((fitted.model, Found { leaderboard, train, test, rounds, left_out, warnings, fit_seconds }))
+}
+
+/// Says so where the best candidate does not beat the baseline by more than the spread over the folds.
+fn hardly_better(leaderboard: &[Line], selection: Selection) -> Option<Warning> {
+    let best = &leaderboard[0];
+    let baseline = leaderboard.iter().find(|l| l.candidate.candidate_type == BASELINE)?;
+    let (own, floor) = (best.selection_score(selection)?, baseline.selection_score(selection)?);
+    let gain = if selection.metric.greater_is_better() { own - floor } else { floor - own };
+    let spread = match selection.on {
+        SelectOn::Cv => best.cv_mean_std().map_or(0.0, |(_, std)| std),
+        SelectOn::Validation => 0.0,
+    };
+    (leaderboard.len() > 1 && gain <= spread).then(|| {
+        let (name, metric) = (&best.candidate.name, selection.metric.name());
+        let message = format!(
+            "`{name}` ({metric} {own:.4}) is hardly better than the baseline ({floor:.4}): the columns may tell little about the target"
+        );
+        Warning::general(Code::NoBetterThanBaseline, message)
+    })
 }
 
 /// Where nothing can be measured, one candidate is trained and nothing is scored; without folds the validation part

@@ -9,7 +9,7 @@ use tabwright_model::levels::Spelling;
 use tabwright_model::model::Model;
 
 use crate::error::{Error, Result};
-use crate::predict::{FILE_BATCH, read_options, unusable};
+use crate::predict::{FILE_BATCH, described, known_columns, read_options};
 
 /// What is judged.
 #[derive(Debug, Clone, Default)]
@@ -54,10 +54,11 @@ impl Evaluated {
 /// # Errors
 /// From reading; for a row that cannot be used, and for a label that the model does not know, with file and line.
 pub fn evaluate(artifact: &Artifact, options: &EvaluateOptions, context: Context<'_>) -> Result<Evaluated> {
-    crate::train::with_threads(options.threads, || run(artifact.model(), options, context))
+    crate::train::with_threads(options.threads, || run(artifact, options, context))
 }
 
-fn run(model: &Model, options: &EvaluateOptions, context: Context<'_>) -> Result<Evaluated> {
+fn run(artifact: &Artifact, options: &EvaluateOptions, context: Context<'_>) -> Result<Evaluated> {
+    let model = artifact.model();
     context.observer.event(Event::Phase { name: "predicting", steps: None });
     let inputs = crate::train::inputs(&options.sources)?;
     let target_kind = if model.task().is_classification() { Kind::Categorical } else { Kind::Float };
@@ -68,7 +69,8 @@ fn run(model: &Model, options: &EvaluateOptions, context: Context<'_>) -> Result
         None => None,
         Some(name) => Some(weight_position(name, model.pipeline().inputs().len(), &mut expected)?),
     };
-    let request = StreamRequest { expected, keep: vec![], batch_size: FILE_BATCH };
+    let request =
+        StreamRequest { passed_over: known_columns(artifact), expected, keep: vec![], batch_size: FILE_BATCH };
     let mut stream = tabwright_data::open_stream(&inputs, &request, &read_options(model, &options.read))?;
     let mut warnings = stream.warnings().to_vec();
     let mut seen = Seen::new(model, weight);
@@ -78,7 +80,7 @@ fn run(model: &Model, options: &EvaluateOptions, context: Context<'_>) -> Result
             return Err(Error::Cancelled("nothing was judged".into()));
         }
         if let Some(bad) = block.bad.first() {
-            return Err(unusable(&stream, &block, bad));
+            return Err(Error::Data(format!("{}; mend the row, or leave it out", described(&stream, &block, bad))));
         }
         seen.add(model, &stream, &block)?;
     }

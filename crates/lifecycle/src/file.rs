@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tabwright_data::Destination;
+use tabwright_data::{Destination, Input};
 use tabwright_model::artifact::Artifact;
 
 use crate::error::{Error, Result};
@@ -39,6 +39,37 @@ pub fn save(artifact: &Artifact, path: &Path) -> Result<()> {
         other => other.into(),
     })?;
     file.finish().map_err(|source| Error::Write { path: path.to_owned(), what: full, source })
+}
+
+/// Whether two names mean one file. Standard streams and devices are files of their own each time.
+pub fn is_same(a: &str, b: &str) -> bool {
+    let place = |name: &str| {
+        let path = Path::new(name);
+        if name == "-" || (path.exists() && !path.is_file()) {
+            return None;
+        }
+        path.canonicalize().ok().or_else(|| {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Some(folder.canonicalize().ok()?.join(path.file_name()?))
+        })
+    };
+    matches!((place(a), place(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// Refuses an output that is one of the files that are read, or another output.
+///
+/// # Errors
+/// [`Error::Config`] names both.
+pub fn check_apart(outputs: &[(&str, &str)], inputs: &[Input]) -> Result<()> {
+    for (i, (what, output)) in outputs.iter().enumerate() {
+        if inputs.iter().any(|input| is_same(output, &input.path().to_string_lossy())) {
+            return Err(Error::Config(format!("{what} would replace {output}, which is read; give another name")));
+        }
+        if let Some((other, _)) = outputs[..i].iter().find(|(_, name)| is_same(output, name)) {
+            return Err(Error::Config(format!("{what} and {other} would both be {output}; give one another name")));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that a model can be written to a path, before hours are spent on it.

@@ -89,21 +89,28 @@ pub struct Predicted {
 /// output appears only when it is complete.
 pub fn predict(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> Result<Predicted> {
     let started = context.clock.seconds();
-    let mut done = crate::train::with_threads(options.threads, || run(artifact.model(), options, context))?;
+    let mut done = crate::train::with_threads(options.threads, || run(artifact, options, context))?;
     done.seconds = context.clock.seconds() - started;
     Ok(done)
 }
 
-fn run(model: &Model, options: &PredictOptions, context: Context<'_>) -> Result<Predicted> {
+fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> Result<Predicted> {
+    let model = artifact.model();
     context.observer.event(Event::Phase { name: "predicting", steps: None });
     let inputs = crate::train::inputs(&options.sources)?;
     let piped = options.sources.iter().any(|s| s == "-");
     let request = StreamRequest {
+        passed_over: known_columns(artifact),
         expected: model.pipeline().inputs().iter().map(|i| (i.name.clone(), i.kind)).collect(),
         keep: options.keep.clone(),
         batch_size: options.batch_size.unwrap_or(if piped { STREAM_BATCH } else { FILE_BATCH }),
     };
     let mut stream = tabwright_data::open_stream(&inputs, &request, &read_options(model, &options.read))?;
+    let mut outputs = vec![("the predictions", options.output.as_str())];
+    if let OnError::Reject(path) = &options.on_error {
+        outputs.push(("the rejected rows", path));
+    }
+    crate::file::check_apart(&outputs, &inputs)?;
     let layout = Layout::new(model, &stream)?;
     let mut writer = tabwright_data::create_writer(&options.output, None, &layout.columns)?;
     let mut rejects = match &options.on_error {
@@ -119,7 +126,10 @@ fn run(model: &Model, options: &PredictOptions, context: Context<'_>) -> Result<
         }
         let bad = bad_rows(&block);
         if let (OnError::Fail, Some(first)) = (&options.on_error, block.bad.first()) {
-            return Err(unusable(&stream, &block, first));
+            let message = described(&stream, &block, first);
+            return Err(Error::Data(format!(
+                "{message}; mend the row, or use --on-error null or --on-error reject=FILE"
+            )));
         }
         name_rejects(&stream, &block, &mut done);
         let predictions = scorer.predict(Rows::all(&block.block));
@@ -140,6 +150,12 @@ fn run(model: &Model, options: &PredictOptions, context: Context<'_>) -> Result<
     Ok(done)
 }
 
+/// Columns that were there when the model was trained and that it does not read: the target, and those left out.
+pub(crate) fn known_columns(artifact: &Artifact) -> Vec<String> {
+    let left_out = artifact.evidence.findings.iter().filter_map(|finding| finding.column.clone());
+    left_out.chain([artifact.model().signature().target.clone()]).collect()
+}
+
 /// The model's own tokens and zone, beside what the caller says.
 pub(crate) fn read_options(model: &Model, given: &ReadOptions) -> ReadOptions {
     let mut options = given.clone();
@@ -155,13 +171,8 @@ pub(crate) fn bad_rows(block: &StreamBlock) -> Vec<u32> {
     rows
 }
 
-/// The error for a row that cannot be used.
-pub(crate) fn unusable(stream: &BlockStream, block: &StreamBlock, bad: &BadRow) -> Error {
-    let message = described(stream, block, bad);
-    Error::Data(format!("{message}; mend the row, or use --on-error null or --on-error reject=FILE"))
-}
-
-fn described(stream: &BlockStream, block: &StreamBlock, bad: &BadRow) -> String {
+/// A row that cannot be used: where it stands, and why.
+pub(crate) fn described(stream: &BlockStream, block: &StreamBlock, bad: &BadRow) -> String {
     let place = stream.place(block.places[bad.row]);
     match &bad.column {
         Some(column) => format!("{place}, column `{column}`: `{}` is {}", bad.found, bad.message),
@@ -204,8 +215,11 @@ impl Layout {
         for label in task.labels() {
             columns.push(WriteColumn { name: format!("probability_{label}"), kind: Kind::Float });
         }
-        match columns.iter().take(stream.keep().len()).find(|c| columns.iter().filter(|o| o.name == c.name).count() > 1)
-        {
+        let kept = &columns[..stream.keep().len()];
+        if let Some(twin) = kept.iter().find(|c| kept.iter().filter(|o| o.name == c.name).count() > 1) {
+            return Err(Error::Config(format!("the column `{}` is to be kept twice; name it once", twin.name)));
+        }
+        match kept.iter().find(|c| columns.iter().filter(|o| o.name == c.name).count() > 1) {
             Some(twin) => Err(Error::Config(format!(
                 "the column `{}` cannot be kept: the predictions have a column of this name; rename it first",
                 twin.name

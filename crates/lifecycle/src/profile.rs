@@ -43,6 +43,8 @@ pub fn profile(config: &Config, context: Context<'_>) -> Result<Profile> {
         let columns = summary::summarize_view(View::all(&outcome.table));
         let (task, mut found) = look(&outcome.table, target, config)?;
         let mut findings = outcome.warnings;
+        // What the reader has said of a column is not said again.
+        found.retain(|f| !findings.iter().any(|known| known.code == f.code && known.column == f.column));
         findings.append(&mut found);
         let rows = outcome.table.n_rows();
         let target = target.map(|t| outcome.table.schema().fields()[t].name.clone());

@@ -103,10 +103,18 @@ pub fn train_table(
     })
 }
 
+/// Threads of a command, at most: beyond, starting them takes longer than they save.
+const MOST_THREADS: usize = 512;
+
 /// Runs a command on a pool of its own size; 0 threads: the pool that is there.
 pub(crate) fn with_threads<T: Send>(threads: usize, run: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     if threads == 0 {
         return run();
+    }
+    if threads > MOST_THREADS {
+        return Err(Error::Config(format!(
+            "--threads {threads} is too many (at most {MOST_THREADS}); leave it out for one thread per core"
+        )));
     }
     let pool: ThreadPool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

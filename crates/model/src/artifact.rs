@@ -102,7 +102,7 @@ impl Artifact {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let damaged = |what: &str| Error::Damaged(what.to_owned());
         if !looks_like_container(bytes) {
-            return Err(Error::NotAModel("it does not begin like a safetensors file".into()));
+            return Err(Error::NotAModel("it does not begin like one (a model is named before the data)".into()));
         }
         let body = bytes.len().checked_sub(CHECKSUM_BYTES).ok_or_else(|| damaged("it is too short"))?;
         if blake3::hash(&bytes[..body]).as_bytes() != &bytes[body..] {

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::ArgMatches;
+use tabwright_core::Task;
 use tabwright_core::metric::Evaluation;
 use tabwright_lifecycle::evaluate::{EvaluateOptions, Evaluated, evaluate};
+use tabwright_model::Model;
 
 use super::{configuration, context, load, say_warnings, stop_on_signal, texts};
 use crate::error::Failure;
@@ -33,14 +35,24 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if json {
         screen::print_json(&done.to_json(&artifact)?)?;
     } else {
-        screen::print(&text(&done))?;
+        screen::print(&text(&done, artifact.model()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(done: &Evaluated) -> String {
+fn text(done: &Evaluated, model: &Model) -> String {
     let evaluation = &done.evaluation;
-    let mut parts = vec![format!("{} rows with a target", screen::count(evaluation.rows))];
+    let positive = match model.task() {
+        Task::Binary { labels } => format!(", positive class `{}` from probability {}", labels[1], model.threshold()),
+        _ => String::new(),
+    };
+    let mut parts = vec![format!(
+        "{} for `{}` ({}{positive}): {} with a target",
+        model.candidate_type(),
+        model.signature().target,
+        model.task().name(),
+        screen::counted(evaluation.rows, "row")
+    )];
     let mut table = screen::table(&["metric", "value"]);
     for (metric, value) in &evaluation.scores {
         screen::row(&mut table, vec![metric.name().to_owned(), screen::number(*value)]);

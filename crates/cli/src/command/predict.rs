@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
 
-use super::{configuration, context, load, say_warnings, stop_on_signal, texts};
+use super::{configuration, context, is_left_by_its_reader, load, say_warnings, stop_on_signal, texts};
 use crate::error::Failure;
 use crate::screen::{self, Screen, WallClock};
 
@@ -22,6 +22,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         threads: matches.get_one::<usize>("threads").copied().unwrap_or(0),
         read: config.data.read_options()?,
     };
+    let model = matches.get_one::<String>("model").map_or("", String::as_str);
+    if tabwright_lifecycle::file::is_same(model, &options.output) {
+        return Err(Failure::usage(format!("the predictions would replace the model {model}; give another name")));
+    }
     let json = matches.get_flag("json");
     if json && options.output == "-" {
         return Err(Failure::usage(
@@ -32,6 +36,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let (on_screen, clock) = (Screen::new(false), WallClock::start());
     let done = predict(&artifact, &options, context(&on_screen, &clock));
     on_screen.finish();
+    if done.as_ref().is_err_and(is_left_by_its_reader) {
+        return Ok(ExitCode::SUCCESS);
+    }
     let done = done?;
     say_warnings(&done.warnings, &on_screen);
     if json {

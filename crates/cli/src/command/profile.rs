@@ -35,7 +35,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 }
 
 fn text(profile: &Profile) -> String {
-    let mut text = format!("{} rows, {} columns", screen::count(profile.rows), profile.columns.len());
+    let (rows, columns) = (screen::counted(profile.rows, "row"), screen::counted(profile.columns.len(), "column"));
+    let mut text = format!("{rows}, {columns}");
     if let (Some(target), Some(task)) = (&profile.target, &profile.task) {
         let labels = match task {
             Task::Binary { labels } => format!(", positive class `{}`", labels[1]),
@@ -44,7 +45,8 @@ fn text(profile: &Profile) -> String {
         };
         text += &format!("; target `{target}`: {}{labels}", task.name());
     }
-    let mut table = screen::text_table(&["column", "kind", "missing", "distinct", "distribution"]);
+    let mut table =
+        screen::text_table(&["column", "kind", "missing", "distinct", "least · 25 % · middle · 75 % · largest"]);
     for column in &profile.columns {
         let share = column.missing as f64 / (column.count.max(1)) as f64;
         let about = if column.distinct_exact { "" } else { "≈" };
@@ -60,7 +62,7 @@ fn text(profile: &Profile) -> String {
     match profile.findings.len() {
         0 => text += "\nNo findings.\n",
         n => {
-            text += &format!("\n{n} finding{}\n", if n == 1 { "" } else { "s" });
+            text += &format!("\n{}\n", screen::counted(n, "finding"));
             for finding in &profile.findings {
                 text += &format!("- {}\n", screen::warning_line(finding));
             }
@@ -96,6 +98,7 @@ fn number_line(kind: Kind, numbers: &NumberSummary) -> String {
     let quantile = |at: f64| numbers.quantiles.iter().find(|q| q.at == at).map_or(f64::NAN, |q| q.value);
     let show = |x: f64| match kind {
         Kind::Timestamp => tabwright_data::format_timestamp(x as i64).chars().take(10).collect(),
+        Kind::Integer if x.fract() == 0.0 && x.abs() < 1e15 => format!("{x:.0}"),
         _ => screen::number(x),
     };
     let values = [numbers.min, quantile(0.25), quantile(0.5), quantile(0.75), numbers.max];

@@ -61,12 +61,12 @@ fn task_line(trained: &Trained) -> String {
         tabwright_core::Task::Multiclass { labels } => format!(", {} classes", labels.len()),
         tabwright_core::Task::Regression => String::new(),
     };
-    let rows = screen::count(trained.rows);
+    let rows = screen::counted(trained.rows, "row");
     format!(
-        "{} of `{}`{labels}: {rows} rows, {} features",
+        "{} of `{}`{labels}: {rows}, {}",
         name_of(task.name()),
         signature.target,
-        trained.artifact.model().pipeline().inputs().len()
+        screen::counted(trained.artifact.model().pipeline().inputs().len(), "input column")
     )
 }
 
@@ -117,7 +117,13 @@ fn leaderboard(trained: &Trained) -> Option<String> {
     for line in lines {
         screen::row(&mut table, cells(line, metric, &others, (has_folds, has_validation)));
     }
-    Some(format!("\n{table}\n"))
+    let folds = if has_folds { "±: standard deviation over the folds. " } else { "" };
+    let of = if has_validation {
+        "Other metrics and times: fitted on train, scored on validation."
+    } else {
+        "Times: of a fold."
+    };
+    Some(format!("\n{table}\n{folds}{of}\n"))
 }
 
 /// Up to three metrics beside the one that decided.
@@ -179,7 +185,7 @@ fn verdict(trained: &Trained) -> String {
             shown(&best.cv_metrics)
         ),
         (None, None) => format!(
-            "Trained {name} on {} rows. Nothing was scored: neither folds nor a test part were asked for ({seconds} in all)",
+            "Trained {name} on {} rows. Nothing was scored: there are neither folds nor a test part ({seconds} in all)",
             screen::count(trained.split.train.len())
         ),
     }

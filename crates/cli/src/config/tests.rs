@@ -41,7 +41,7 @@ fn flags_and_set_beat_the_file() {
 #[test]
 fn an_unknown_key_is_answered_with_the_nearest() {
     let error = from_text("[split]\nsede = 1\n").unwrap_err();
-    assert!(error.contains("no key `split.sede`; did you mean `split.seed`?"), "{error}");
+    assert!(error.contains("no key `split.sede` (did you mean `split.seed`?)"), "{error}");
     let error = from_text("folds = 3\n").unwrap_err();
     assert!(error.contains("did you mean `selection.folds`?"), "{error}");
     let error = from_text("[features.columns.x]\nscal = \"robust\"\n").unwrap_err();

@@ -196,5 +196,61 @@ fn rows_that_do_not_fit_the_model_are_refused_or_set_apart() {
     assert_eq!(place.read("p.csv").lines().count(), 5);
     assert!(place.read("bad.csv").contains("many"));
     place.run("predict churn.tw broken.csv -o p.csv --on-error sometimes").exit(2).says("reject=FILE");
-    place.run("predict churn.tw churn.csv --keep nothing -o p.csv").exit(3).says("nothing");
+    place.run("predict churn.tw churn.csv --keep nothing -o p.csv").exit(2).says("nothing");
+}
+
+#[test]
+fn outputs_that_would_replace_inputs_are_refused() {
+    let place = Place::new();
+    place.model();
+    let before = place.read("churn.csv");
+    place.run("train churn.csv --target churned -o churn.csv").exit(2).says("which is read");
+    place.run("predict churn.tw churn.csv -o churn.csv").exit(2).says("which is read");
+    place.run("predict churn.tw churn.csv -o ./churn.tw").exit(2).says("replace the model");
+    place.run("predict churn.tw churn.csv -o p.csv --on-error reject=churn.csv").exit(2).says("which is read");
+    place.run("predict churn.tw churn.csv -o p.csv --on-error reject=./p.csv").exit(2).says("would both be");
+    assert_eq!(place.read("churn.csv"), before);
+    place.run("show churn.tw").ok();
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    let place = Place::new();
+    place.model();
+    place.run("train churn.csv --target churned --holdout none --test churn.csv").exit(2).says("keeps nothing back");
+    place.run("train churn.csv --target churned --split-like churn.tw --holdout none").exit(2).says("otherwise");
+    place.run("train churn.csv --target churned --role churned=id").exit(2).says("cannot have the role id");
+    place.run("train churn.csv --target churned --drop churned").exit(2).says("dropped too");
+    place.run("train churn.csv --target churned --threads 100000").exit(2).says("at most 512");
+    place.run("predict churn.tw churn.csv --keep plan,plan -o p.csv").exit(2).says("kept twice");
+}
+
+#[test]
+fn misspelt_settings_of_columns_candidates_and_the_environment_name_the_nearest() {
+    let place = Place::new();
+    place.write("good.csv", good(60));
+    let train = |more: &str| place.run(&format!("train good.csv --target y {more}"));
+    train("--set features.columns.x.imput=mean").exit(2).says("`features.columns.x.imput` (did you mean `impute`?)");
+    train("--set features.columns.x.impute=meen").exit(2).says("did you mean `mean`?");
+    train("--role c=idd").exit(2).says("did you mean `id`?");
+    train("--set candidates.a.n_estimators=3 --candidates a").exit(2).says("candidates.a has no `type`");
+    train("--set candidates.a.type=xgbost --candidates a").exit(2).says("candidates.a.type").says("did you mean");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tabwright"))
+        .args(["train", "good.csv", "--target", "y"])
+        .current_dir(place.folder.path())
+        .env("TABWRIGHT_SELECTION_FOLD", "2")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean `TABWRIGHT_SELECTION_FOLDS`?"));
+}
+
+#[test]
+fn tables_without_anything_to_learn_from_are_refused() {
+    let place = Place::new();
+    let rows: String = (0..60).map(|i| format!("key{i:03},,{}\n", ["no", "yes"][i % 2])).collect();
+    place.write("ids.csv", format!("id,void,y\n{rows}"));
+    place.run("train ids.csv --target y").exit(3).says("no column is left to learn from").says("void");
+    place.write("array.json", "[{\"x\": 1}]");
+    place.run("profile array.json").exit(3).says("JSON array");
 }

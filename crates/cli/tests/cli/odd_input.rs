@@ -126,3 +126,33 @@ fn a_lone_candidate_that_fails_is_an_error_and_no_baseline() {
     assert!(!place.names().iter().any(|n| n == "model.tw"));
     place.run("train t.csv --target y --candidates ridge --folds 0 --set split.validation=0").ok();
 }
+
+#[test]
+fn noise_is_said_to_be_noise_and_control_characters_are_shown() {
+    let place = Place::new();
+    let rows: String = (0u64..300)
+        .map(|i| {
+            let noise = tabwright_core::random::mix(i);
+            format!("{},{}\n", noise % 97, ["no", "yes"][(noise >> 40) as usize % 2])
+        })
+        .collect();
+    place.write("noise.csv", format!("a\x1b[31mb,y\n{rows}"));
+    let json = place.run("train noise.csv --target y --candidates logistic_regression --folds 3 --json").ok().json();
+    let codes: Vec<&str> = json["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect();
+    assert!(codes.contains(&"no_better_than_baseline"), "{codes:?}");
+    let shown = place.run("profile noise.csv").ok().prints("\\u{1b}[31mb");
+    assert!(!shown.stdout.contains('\x1b'));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let place = Place::new();
+    place.model();
+    place.run("example churn -o many.csv --rows 30000").ok();
+    let line =
+        format!("{} predict churn.tw many.csv | head -n 1; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_tabwright"));
+    let output =
+        std::process::Command::new("bash").args(["-c", &line]).current_dir(place.folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -32,6 +32,10 @@ pub fn duplicate_rows(table: &Table, split: &Split) -> Option<Warning> {
         matches!(field.role, Role::Id | Role::Ignored)
             || (field.role == Role::Feature && identifier_like(field, table.column(position), all).is_some())
     };
+    let is_told = |(position, field): (usize, &crate::Field)| field.role != Role::Target && !tells_rows_apart(position);
+    if !table.schema().fields().iter().enumerate().any(is_told) {
+        return None;
+    }
     let hashes = row_hashes(table, |position| !tells_rows_apart(position));
     let mut train: Vec<u64> = split.train.iter().map(|&row| hashes[row as usize]).collect();
     train.sort_unstable();
@@ -45,7 +49,7 @@ pub fn duplicate_rows(table: &Table, split: &Split) -> Option<Warning> {
         .collect();
     (!found.is_empty()).then(|| {
         let message = format!(
-            "{} equal a training row in every column; if they are copies, scores on them flatter, and `split.duplicates = \"together\"` keeps equal rows on one side",
+            "{} equal a training row in the target and every column but identifiers; if they are copies, scores on them flatter, and `split.duplicates = \"together\"` keeps equal rows on one side",
             found.join(" and ")
         );
         Warning::general(Code::DuplicateRows, message)

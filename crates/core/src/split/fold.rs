@@ -112,7 +112,7 @@ pub fn folds(table: &Table, task: &Task, targets: &Targets, rows: &[u32], params
 
 fn too_many(folds: usize, n: usize, what: &str) -> Error {
     let allowed = if n < 2 {
-        format!("0, since there are only {n} {what}")
+        format!("0, since the number of {what} is {n}")
     } else {
         format!("0, or 2 to {n}, the number of {what}")
     };

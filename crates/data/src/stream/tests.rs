@@ -8,6 +8,7 @@ use crate::{BadRow, BlockStream, Error, Position, ReadOptions, Result, StreamBlo
 
 fn request(expected: &[(&str, Kind)], keep: &[&str], batch_size: usize) -> StreamRequest {
     StreamRequest {
+        passed_over: Vec::new(),
         expected: expected.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(),
         keep: keep.iter().map(|k| (*k).to_owned()).collect(),
         batch_size,
@@ -195,7 +196,7 @@ proptest! {
         let files = Files::new();
         crate::write_table(&table, &files.path("t.csv"), None).unwrap();
         let expected: Vec<(String, Kind)> = table.schema().fields().iter().map(|f| (f.name.clone(), f.kind)).collect();
-        let wanted = StreamRequest { expected, keep: Vec::new(), batch_size };
+        let wanted = StreamRequest { passed_over: Vec::new(), expected, keep: Vec::new(), batch_size };
         let stream = open_stream(&files.input("t.csv"), &wanted, &ReadOptions::default()).unwrap();
         let mut rows: Vec<Vec<String>> = vec![Vec::new(); table.schema().len()];
         for block in stream {

@@ -1,5 +1,5 @@
 //! The fits of a search: one for each candidate and fold, one for each candidate on the training part. They run side
-//! by side, the slow ones first, on the threads of the caller's pool.
+//! by side, the quick ones first, then the slow ones, on the threads of the caller's pool.
 
 use std::sync::OnceLock;
 
@@ -27,8 +27,18 @@ struct Outcome {
     predict_seconds: f64,
 }
 
-/// Types whose fits take longest start first, so that no core waits for the last one.
-const SLOW_FIRST: [&str; 4] = ["random_forest", "extra_trees", "gbdt_depthwise", "gbdt_leafwise"];
+/// The order in which types start: first those that are done at once, so that whoever stops early has something; then those
+/// whose fits take longest, so that no core waits for the last one. Others come last.
+const ORDER: [&str; 8] = [
+    "baseline",
+    "linear_regression",
+    "ridge",
+    "logistic_regression",
+    "random_forest",
+    "extra_trees",
+    "gbdt_depthwise",
+    "gbdt_leafwise",
+];
 
 pub(super) fn run(
     material: &Material<'_>,
@@ -42,11 +52,11 @@ pub(super) fn run(
     let places: Vec<Option<usize>> = folds.chain(whole).collect();
     let jobs = (0..candidates.len()).flat_map(|candidate| places.iter().map(move |&fold| Job { candidate, fold }));
     let mut jobs: Vec<Job> = jobs.collect();
-    let slowness = |job: &Job| {
+    let turn = |job: &Job| {
         let own = &candidates[job.candidate].candidate_type;
-        (SLOW_FIRST.iter().position(|t| t == own).unwrap_or(SLOW_FIRST.len()), job.fold.is_some())
+        (ORDER.iter().position(|t| t == own).unwrap_or(ORDER.len()), job.fold.is_some())
     };
-    jobs.sort_by_key(slowness);
+    jobs.sort_by_key(turn);
     if !jobs.is_empty() {
         context.observer.event(Event::Phase { name: "comparing candidates", steps: Some(jobs.len()) });
     }

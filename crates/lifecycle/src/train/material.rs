@@ -87,6 +87,7 @@ pub(super) fn read(config: &Config, context: Context<'_>) -> Result<Prepared> {
     if !config.split.files.is_empty() {
         inputs.extend(tabwright_data::resolve_inputs(&config.split.files)?);
     }
+    crate::file::check_apart(&[("the model", &config.train.output)], &inputs)?;
     let read = tabwright_data::read_table(&inputs, &config.data.read_options()?, context)?;
     let test_from = (!config.split.files.is_empty()).then(|| read.rows_per_input[..n_main].iter().sum());
     prepare(
@@ -137,7 +138,16 @@ fn assign_roles(table: &mut Table, config: &Config) -> Result<(SplitColumns, usi
         let position = table.schema().require(name)?;
         table.set_role(position, *role);
     }
+    if drop.contains(&config.data.target) {
+        return Err(Error::Config(format!("the target `{}` is dropped too; do one of them", config.data.target)));
+    }
     let target = table.schema().require(&config.data.target)?;
+    match config.data.roles.get(&config.data.target) {
+        None | Some(Role::Target) => {}
+        Some(role) => {
+            return Err(Error::Config(format!("the target `{}` cannot have the role {role} too", config.data.target)));
+        }
+    }
     table.set_role(target, Role::Target);
     let mut columns = SplitColumns::default();
     let split = &config.split;
@@ -230,6 +240,12 @@ pub(super) fn divide(prepared: &Prepared, config: &Config) -> Result<Divided> {
         identity: identity(prepared.columns, config.split.duplicates),
     };
     let cuts = earlier_cuts(&config.split)?;
+    if cuts.is_some() && matches!(method, SplitMethod::Column(_) | SplitMethod::NoHoldout) {
+        return Err(Error::Config(
+            "an earlier split is to be repeated, and a split column or `--holdout none` says otherwise; give one of them"
+                .into(),
+        ));
+    }
     let split = match prepared.test_from {
         None => split_rows(&prepared.table, task, &prepared.targets, params, cuts.as_ref())?,
         Some(from) => with_test_rows(prepared, from, params, cuts.as_ref())?,
@@ -271,6 +287,11 @@ fn split_method(prepared: &Prepared, config: &Config) -> Result<SplitMethod> {
     if given.len() > 1 {
         return Err(Error::Config(format!("{} are given; a split goes by one of them", given.join(" and "))));
     }
+    if config.split.holdout == Holdout::None && prepared.test_from.is_some() {
+        return Err(Error::Config(
+            "test files are given, and `--holdout none` keeps nothing back; give one of them".into(),
+        ));
+    }
     if config.split.holdout == Holdout::None {
         return Ok(SplitMethod::NoHoldout);
     }
@@ -290,7 +311,7 @@ fn shares(config: &SplitConfig, task: &Task) -> Result<Shares> {
     let fixed: f64 = given.iter().flatten().sum();
     let open: f64 = given.iter().zip(usual).filter(|(g, _)| g.is_none()).map(|(_, u)| u).sum();
     if fixed > 1.0 + 1e-9 {
-        return Err(Error::Config(format!("the shares of the split add up to {fixed}; they cannot exceed 1")));
+        return Err(Error::Config(format!("the shares of the split add up to {fixed:.4}; they cannot exceed 1")));
     }
     let share = |i: usize| given[i].unwrap_or(if open > 0.0 { usual[i] * (1.0 - fixed).max(0.0) / open } else { 0.0 });
     Ok(Shares { train: share(0), validation: share(1), test: share(2) })
