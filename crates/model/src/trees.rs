@@ -3,6 +3,7 @@
 //! [`Tree`] is one tree as a grower leaves it, [`Trees`] an ensemble in the compact layout that predicts and that a
 //! model file holds. Nothing here grows a tree.
 
+mod compiled;
 mod ensemble;
 mod score;
 mod stored;

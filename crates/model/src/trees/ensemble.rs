@@ -1,7 +1,10 @@
 //! The ensemble in its compact layout: every tree in preorder, 16 bytes a node.
 
+use std::sync::OnceLock;
+
 use crate::features::{FeatureColumn, Features};
 use crate::pipeline::SlotType;
+use crate::trees::compiled::Compiled;
 use crate::trees::{Child, Decision, Split, Tree, describe};
 
 /// How the trees' answers become raw scores.
@@ -60,6 +63,17 @@ pub struct Trees {
     /// Values of leaves, where a leaf has more than one.
     pub(super) leaf_values: Vec<f64>,
     pub(super) gains: Vec<f32>,
+    compiled: Cache,
+}
+
+/// The form for batches, made when it is first asked for. It follows from the rest, so it makes no difference.
+#[derive(Debug, Clone, Default)]
+struct Cache(OnceLock<Option<Compiled>>);
+
+impl PartialEq for Cache {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 const UNUSED: u32 = u32::MAX;
@@ -93,7 +107,13 @@ impl Trees {
             words: Vec::new(),
             leaf_values: Vec::new(),
             gains: Vec::new(),
+            compiled: Cache::default(),
         }
+    }
+
+    /// The form for batches, if there is one.
+    pub(super) fn compiled(&self) -> Option<&Compiled> {
+        self.compiled.0.get_or_init(|| Compiled::of(self)).as_ref()
     }
 
     /// Adds a tree; with one value per leaf it adds to `output`.
@@ -103,6 +123,7 @@ impl Trees {
     pub fn push(&mut self, tree: &Tree, output: usize) {
         assert_eq!(tree.leaf_values.len(), tree.n_leaves() * self.width, "invariant: every leaf has its values");
         assert!(output < self.n_outputs, "invariant: a tree adds to an output");
+        self.compiled = Cache::default();
         let first = self.nodes.len();
         assert!(first + 2 * tree.n_leaves() < u32::MAX as usize, "invariant: nodes are numbered in 32 bits");
         self.roots.push(first as u32);
@@ -287,6 +308,12 @@ impl Trees {
         let mut gains = vec![0.0; self.types.len()];
         self.each_split(|feature, gain| gains[feature] += f64::from(gain));
         gains
+    }
+
+    /// Rank of the feature and threshold of every split of a number.
+    pub(super) fn thresholds(&self) -> impl Iterator<Item = (usize, f64)> {
+        let numbers = self.nodes.iter().filter(|n| n.feature & (LEAF | CATEGORY) == 0);
+        numbers.map(|n| ((n.feature & RANK) as usize, f64::from_bits(n.payload)))
     }
 
     fn each_split(&self, mut visit: impl FnMut(usize, f32)) {

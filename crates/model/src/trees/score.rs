@@ -1,9 +1,11 @@
-//! Raw scores: rows in blocks, several rows in flight, one order of summation for one row and for a batch.
+//! Raw scores, with one order of summation for one row and for a batch. Batches are replayed where the ensemble has a form
+//! for that; else rows walk the trees, several in flight.
 
 use rayon::prelude::*;
 use tabwright_core::numeric;
 
 use crate::features::{CODE_FIRST, FeatureColumn, Features, ONE_HOT_NONE};
+use crate::trees::compiled;
 use crate::trees::ensemble::{Aggregation, CATEGORY, LEAF, MISSING_LEFT, Node, RANK, SET_APART, Trees};
 
 /// Rows that walk a tree side by side, so that the cache misses of one hide behind the steps of the others.
@@ -12,6 +14,9 @@ const IN_FLIGHT: usize = 8;
 const BLOCK_VALUES: usize = 32_768;
 /// Rows of a block, at most.
 const BLOCK_ROWS: usize = 512;
+
+/// Rows from which on the form for batches pays: it works on whole blocks.
+const BATCH_ROWS: usize = 64;
 
 impl Trees {
     /// Fills `out`, row-major `(n_rows, n_outputs)`, with raw scores.
@@ -25,6 +30,17 @@ impl Trees {
     pub fn raw_scores(&self, features: &Features, out: &mut [f64]) {
         let n_rows = features.n_rows();
         assert_eq!(out.len(), n_rows * self.n_outputs, "invariant: there is room for every score");
+        if n_rows >= BATCH_ROWS
+            && let Some(compiled) = self.compiled()
+        {
+            let blocks = out.par_chunks_mut(compiled::BLOCK_ROWS * self.n_outputs).enumerate();
+            blocks.for_each_init(Vec::new, |bytes, (i, out)| {
+                out.fill(0.0);
+                compiled.add(features, &self.used, i * compiled::BLOCK_ROWS, self.n_outputs, out, bytes);
+                self.finish(out);
+            });
+            return;
+        }
         let block = self.block_rows();
         let score = |values: &mut Vec<f64>, (i, out): (usize, &mut [f64])| {
             let start = i * block;

@@ -214,3 +214,77 @@ proptest! {
         }
     }
 }
+
+/// A tree that splits at random, down to `depth`.
+fn random_tree(seed: u64, depth: u32) -> Tree {
+    let draw = |node: u64, what: u64| tabwright_core::random::mix(seed << 32 | node << 4 | what);
+    let mut tree = Tree::default();
+    let n_splits = (1u64 << depth) - 1;
+    for node in 0..n_splits {
+        let decision = match draw(node, 0) % 3 {
+            0 => Decision::Number { threshold: (draw(node, 1) % 9) as f64 / 2.0 - 2.0 },
+            1 => tree.push_categories(&[draw(node, 1), draw(node, 2) & 63]),
+            _ => tree.push_categories(&[draw(node, 1) & 31]),
+        };
+        let feature = match decision {
+            Decision::Number { .. } => 0,
+            Decision::Category { n_words: 2, .. } => 1,
+            Decision::Category { .. } => 2,
+        };
+        let child = |number: u64| match number < n_splits {
+            true => Child::Split(number as u32),
+            false => Child::Leaf((number - n_splits) as u32),
+        };
+        let (left, right) = (child(2 * node + 1), child(2 * node + 2));
+        let missing_left = draw(node, 3).is_multiple_of(2);
+        tree.splits.push(Split { feature, decision, missing_left, left, right, gain: 1.0 });
+    }
+    tree.leaf_values = (0..=n_splits).map(|leaf| draw(leaf, 5) as f64 / 1e18 - 9.0).collect();
+    tree
+}
+
+proptest! {
+    #[test]
+    fn a_batch_has_the_bits_of_each_row_alone(seed in 0u64..1000, depth in 0u32..8, n_trees in 1usize..12) {
+        let mut trees = Trees::new(TYPES.to_vec(), 1, Aggregation::Sum, vec![0.25, 0.5]);
+        (0..n_trees).for_each(|t| trees.push(&random_tree(seed * 100 + t as u64, depth), t % 2));
+        let draw = |row: usize, what: u64| tabwright_core::random::mix(seed << 32 | (row as u64) << 4 | what);
+        // At thresholds, just above and below, beyond, and missing.
+        let number = |row: usize| {
+            let at = (draw(row, 6) % 11) as f64 / 2.0 - 2.5;
+            [at, at.next_up(), at.next_down(), f64::NAN, f64::INFINITY, -0.0][draw(row, 7) as usize % 6]
+        };
+        let code = |row: usize| [CODE_MISSING, CODE_UNSEEN, CODE_FIRST + draw(row, 8) as u32 % 68][draw(row, 9) as usize % 3];
+        let index = |row: usize| if draw(row, 10).is_multiple_of(4) { ONE_HOT_NONE } else { draw(row, 11) as u32 % 5 };
+        let n_rows = 300;
+        let batch = Features::new(n_rows, vec![
+            FeatureColumn::Number((0..n_rows).map(number).collect()),
+            FeatureColumn::Code { codes: (0..n_rows).map(code).collect(), n_codes: 70 },
+            FeatureColumn::OneHot { codes: (0..n_rows).map(index).collect(), width: 5 },
+        ]);
+        prop_assert_eq!(trees.compiled().is_some(), true);
+        let together = score(&trees, &batch);
+        for i in 0..n_rows {
+            let alone = score(&trees, &row(number(i), code(i), index(i)));
+            let bits = |scores: &[f64]| scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&alone), bits(&together[2 * i..2 * i + 2]), "row {}", i);
+        }
+    }
+}
+
+#[test]
+fn large_trees_and_many_thresholds_have_no_form_for_batches() {
+    let mut trees = Trees::new(TYPES.to_vec(), 1, Aggregation::Sum, vec![0.0]);
+    trees.push(&random_tree(1, 8), 0);
+    assert!(trees.compiled().is_some());
+    trees.push(&random_tree(2, 9), 0);
+    assert!(trees.compiled().is_none());
+    let mut stump = example(false);
+    let mut trees = Trees::new(TYPES.to_vec(), 1, Aggregation::Sum, vec![0.0]);
+    for i in 0..255 {
+        assert!(i == 0 || trees.compiled().is_some(), "{i} thresholds");
+        stump.splits[0].decision = Decision::Number { threshold: f64::from(i) };
+        trees.push(&stump, 0);
+    }
+    assert!(trees.compiled().is_none());
+}
