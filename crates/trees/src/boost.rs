@@ -85,7 +85,7 @@ pub fn fit_objective(request: &Request<'_>, params: &BoostParams, objective: &dy
         None => None,
         Some(stopping) => Some(Checked::new(stopping.features, stopping.targets, request.task)?),
     };
-    rounds::boost(request, params, objective, &fitting, held_out.as_ref())
+    rounds::boost(request, params, objective, &fitting, held_out.as_ref(), rounds::SORTED_ROWS)
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use crate::trees::ensemble::{Aggregation, CATEGORY, LEAF, MISSING_LEFT, Node, RA
 /// Rows that walk a tree side by side, so that the cache misses of one hide behind the steps of the others.
 const IN_FLIGHT: usize = 8;
 /// Values of a block of rows (256 KiB): they stay in the second-level cache while the trees pass by.
-const BLOCK_VALUES: usize = 32_768;
+const BLOCK_VALUES: usize = 65_536;
 /// Rows of a block, at most.
-const BLOCK_ROWS: usize = 512;
+const BLOCK_ROWS: usize = 4096;
 
 /// Rows from which on the form for batches pays: it works on whole blocks.
 const BATCH_ROWS: usize = 64;

@@ -1,5 +1,6 @@
 //! The rounds of boosting: gradients, a tree per output, scores.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,42 +39,51 @@ impl Scores {
     }
 }
 
-/// What stays the same over the rounds.
+/// What stays the same over the rounds, but for the order of the rows.
 struct Booster<'a> {
     params: &'a BoostParams,
     objective: &'a dyn Objective,
-    matrix: &'a BinnedMatrix,
-    layout: &'a Layout,
-    fitting: &'a Checked<'a>,
+    matrix: BinnedMatrix,
+    layout: Layout,
+    values: Cow<'a, [f64]>,
+    weights: Option<Cow<'a, [f64]>>,
     splitting: SplitParams,
     limits: GrowLimits,
     seed: u64,
 }
 
-/// Boosts until the last round, or until held-out rows say that it is enough.
+/// Rows from which on they are sorted by the leaves of a tree: smaller tables are in the cache in any order.
+pub(super) const SORTED_ROWS: usize = 1 << 16;
+/// After these rounds: rows that one tree brings together, later trees do too, so that those of a node lie together in memory.
+const SORTED_AFTER: [usize; 2] = [0, 9];
+
+/// Boosts until the last round, or until held-out rows say that it is enough. From `sorted_rows` rows on, rows are sorted:
+/// sums are whole numbers, so it makes no difference to the trees.
 pub(super) fn boost(
     request: &Request<'_>,
     params: &BoostParams,
     objective: &dyn Objective,
     fitting: &Checked<'_>,
     held_out: Option<&Checked<'_>>,
+    sorted_rows: usize,
 ) -> Result<Fitted> {
     let matrix = Binner { max_bin: params.max_bin, min_data_in_bin: params.min_data_in_bin, seed: request.seed }
         .bin(&fitting.features);
     let layout = Layout::new(&matrix);
-    let booster = Booster {
+    let mut booster = Booster {
         params,
         objective,
-        matrix: &matrix,
-        layout: &layout,
-        fitting,
+        matrix,
+        layout,
+        values: Cow::Borrowed(&fitting.values),
+        weights: fitting.weights.as_deref().map(Cow::Borrowed),
         splitting: split_params(params),
         limits: limits(params),
         seed: request.seed,
     };
     let n_outputs = objective.n_outputs();
     let base = objective.base_scores(labels(fitting)).into_iter().map(numeric::canonical).collect::<Vec<f64>>();
-    let scores = Scores::new(fitting.n_rows(), &base);
+    let mut scores = Scores::new(fitting.n_rows(), &base);
     let mut trees = Trees::new(types_of(&fitting.features), 1, Aggregation::Sum, base);
     let mut watch = held_out.map(|rows| Watch::new(rows, objective, &trees));
     let patience = request.early_stopping.map_or(0, |s| s.rounds);
@@ -95,6 +105,10 @@ pub(super) fn boost(
             if round + 1 >= best_round + patience {
                 break;
             }
+        }
+        // A sample is drawn by the numbers of the rows, which therefore stay.
+        if SORTED_AFTER.contains(&round) && params.subsample >= 1.0 && fitting.n_rows() >= sorted_rows {
+            booster.sort_rows(&memory.rows, &mut scores);
         }
     }
     if trees.n_trees() > best_round * n_outputs {
@@ -138,18 +152,34 @@ struct Memory {
 }
 
 impl Booster<'_> {
+    fn n_rows(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Brings rows, with all that belongs to them, into another order.
+    fn sort_rows(&mut self, order: &[u32], scores: &mut Scores) {
+        let n_outputs = self.objective.n_outputs();
+        let pick = |values: &[f64]| order.iter().map(|&row| values[row as usize]).collect::<Vec<f64>>();
+        self.matrix = self.matrix.take(order);
+        self.layout = Layout::new(&self.matrix);
+        self.values = pick(&self.values).into();
+        self.weights = self.weights.as_ref().map(|weights| pick(weights).into());
+        let of_row = |&row: &u32| (0..n_outputs).map(move |k| row as usize * n_outputs + k);
+        *scores = Scores(order.iter().flat_map(of_row).map(|i| AtomicU64::new(scores.get(i).to_bits())).collect());
+    }
+
     /// The hessian, where it is the same for all rows.
     fn constant_hessian(&self) -> Option<f64> {
-        self.objective.constant_hessian().filter(|_| self.fitting.weights.is_none())
+        self.objective.constant_hessian().filter(|_| self.weights.is_none())
     }
 
     /// Gradients and hessians of every row and output, times the row's weight, in fixed point.
     fn round_gradients(&self, scores: &Scores, fixed: &mut [FixedGradients]) {
-        let (n_rows, n_outputs) = (self.fitting.n_rows(), self.objective.n_outputs());
-        let weights = self.fitting.weights.as_deref();
+        let (n_rows, n_outputs) = (self.n_rows(), self.objective.n_outputs());
+        let weights = self.weights.as_deref();
         let derivatives = |rows: Range<usize>, out: &mut [GradientPair]| {
             let scores: Vec<f64> = (rows.start * n_outputs..rows.end * n_outputs).map(|i| scores.get(i)).collect();
-            self.objective.derivatives(&scores, &self.fitting.values[rows.clone()], out);
+            self.objective.derivatives(&scores, &self.values[rows.clone()], out);
             if let Some(weights) = weights {
                 for (pairs, weight) in out.chunks_exact_mut(n_outputs).zip(&weights[rows]) {
                     pairs.iter_mut().for_each(|p| {
@@ -177,10 +207,11 @@ impl Booster<'_> {
         let tree_number = (round * n_outputs + output) as u64;
         let active = self.active_features(tree_number);
         let rows = self.sample_rows(round as u64, std::mem::take(&mut memory.rows));
-        let is_sampled = rows.len() < self.fitting.n_rows();
+        let is_sampled = rows.len() < self.n_rows();
         let remains = std::mem::take(&mut memory.remains);
-        let mut source = LocalRows::new(self.matrix, self.layout, gradients, &active, rows, remains);
-        let splitter = Splitter { matrix: self.matrix, layout: self.layout, params: &self.splitting, active: &active };
+        let mut source = LocalRows::new(&self.matrix, &self.layout, gradients, &active, rows, remains);
+        let splitter =
+            Splitter { matrix: &self.matrix, layout: &self.layout, params: &self.splitting, active: &active };
         let grown = Grower { splitter, limits: self.limits }.grow(&mut source);
         let units = gradients.units();
         let value = |sums: &crate::gradient::Sums| {
@@ -188,7 +219,7 @@ impl Booster<'_> {
             numeric::canonical(self.params.learning_rate * self.splitting.leaf_value(gradient, hessian))
         };
         let values: Vec<f64> = grown.leaf_sums.iter().map(value).collect();
-        trees.push(&translate(&grown, self.matrix, values.clone()), output);
+        trees.push(&translate(&grown, &self.matrix, values.clone()), output);
         let add = |row: u32, value: f64| scores.add(row as usize * n_outputs + output, value);
         if is_sampled {
             self.follow_all_rows(&grown, &values, add);
@@ -204,8 +235,8 @@ impl Booster<'_> {
 
     /// Rows outside of the sample have no place in the tree: all rows walk it.
     fn follow_all_rows(&self, grown: &GrownTree, values: &[f64], add: impl Fn(u32, f64) + Sync) {
-        let leaf_of = leaf_of_row(grown, self.matrix);
-        (0..self.fitting.n_rows() as u32)
+        let leaf_of = leaf_of_row(grown, &self.matrix);
+        (0..self.n_rows() as u32)
             .into_par_iter()
             .with_min_len(BLOCK_ROWS)
             .for_each(|row| add(row, values[leaf_of(row as usize)]));
@@ -213,7 +244,7 @@ impl Booster<'_> {
 
     /// The rows of a round, ascending.
     fn sample_rows(&self, round: u64, mut rows: Vec<u32>) -> Vec<u32> {
-        let n_rows = self.fitting.n_rows() as u32;
+        let n_rows = self.n_rows() as u32;
         rows.clear();
         if self.params.subsample >= 1.0 {
             rows.extend(0..n_rows);

@@ -252,6 +252,30 @@ fn extreme_targets_stay_finite() {
     }
 }
 
+#[test]
+fn sorted_rows_grow_the_same_trees() {
+    let n = 900;
+    let (train, weights) = (features(n, 5), (0..n).map(|i| 1.0 + (i % 3) as f64).collect::<Vec<f64>>());
+    for task in [binary(), classes(3), Task::Regression] {
+        let values: Vec<f64> = (0..n)
+            .map(|i| if task.is_classification() { (i * 7 % task.n_classes()) as f64 } else { i as f64 })
+            .collect();
+        for weights in [None, Some(weights.clone())] {
+            let targets = Targets { values: values.clone(), weights };
+            for params in [BoostParams::depthwise(), BoostParams::leafwise()] {
+                let params = BoostParams { n_estimators: 14, ..params };
+                let request = request(&train, &targets, &task);
+                let fitting = Checked::new(&train, &targets, &task).unwrap();
+                let objective = objective(&task);
+                let trees = |sorted_rows| {
+                    rounds::boost(&request, &params, objective.as_ref(), &fitting, None, sorted_rows).unwrap().trees
+                };
+                assert_eq!(trees(1), trees(usize::MAX), "{}", task.name());
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
