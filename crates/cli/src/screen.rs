@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use tabwright_core::{Clock, Event, Observer, Warning};
 
 use crate::error::Failure;
@@ -55,7 +55,7 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// A table with a header; columns from the second on are numbers, to the right.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
     let cells = header.iter().enumerate();
     table.set_header(cells.map(|(i, h)| Cell::new(h).set_alignment(alignment(i))));
     table
@@ -64,7 +64,7 @@ pub(crate) fn table(header: &[&str]) -> Table {
 /// A table of texts: every column to the left.
 pub(crate) fn text_table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
     table
 }
 
@@ -215,11 +215,17 @@ impl Screen {
 }
 
 fn spinner() -> ProgressStyle {
-    style("{spinner} {prefix} {msg}")
+    style("{spinner} {prefix} {wide_msg}")
 }
 
 fn steps_style() -> ProgressStyle {
-    style("{spinner} {prefix} [{bar:30}] {pos}/{len}, {eta} left  {msg}")
+    // Before the first step is done, nothing is known about the time left.
+    let left = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        if state.pos() > 0 {
+            let _ = write!(out, ", {:#} left", HumanDuration(state.eta()));
+        }
+    };
+    style("{spinner} {prefix} [{bar:20}] {pos}/{len}{left}  {wide_msg}").with_key("left", left)
 }
 
 fn style(template: &str) -> ProgressStyle {
