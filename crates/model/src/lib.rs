@@ -11,6 +11,7 @@ pub mod levels;
 pub mod linear;
 pub mod model;
 pub mod pipeline;
+pub mod thresholds;
 pub mod trees;
 
 pub use error::{Error, Result};

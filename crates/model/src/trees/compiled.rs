@@ -9,9 +9,9 @@
 
 use crate::features::{CODE_FIRST, FeatureColumn, Features, ONE_HOT_NONE};
 use crate::pipeline::SlotType;
-use crate::trees::Child;
-use crate::trees::Decision;
+use crate::thresholds::{BELOW_MOST, Thresholds};
 use crate::trees::ensemble::Trees;
+use crate::trees::{Child, Decision};
 
 /// Rows of a block: their leaves and the bytes of some features stay in the first-level cache.
 pub(super) const BLOCK_ROWS: usize = 256;
@@ -19,8 +19,6 @@ pub(super) const BLOCK_ROWS: usize = 256;
 const MOST_LEAVES: usize = 256;
 /// The byte of a missing value, or of a category that was not seen.
 const MISSING: u8 = u8::MAX;
-/// Thresholds of a feature, at most: as many as leave a byte for every value between them, and that of a missing one.
-const MOST_THRESHOLDS: usize = MISSING as usize - 1;
 /// Categories of a feature, at most.
 const MOST_CODES: u32 = MISSING as u32;
 
@@ -79,7 +77,7 @@ enum Test {
 impl Compiled {
     /// Compiles an ensemble, if it has such a form.
     pub(super) fn of(trees: &Trees) -> Option<Self> {
-        if trees.width != 1 || trees.n_trees() == 0 {
+        if trees.width != 1 || trees.n_trees() == 0 || trees.largest_tree() > MOST_LEAVES {
             return None;
         }
         let mut thresholds: Vec<Vec<f64>> = vec![Vec::new(); trees.used.len()];
@@ -99,23 +97,20 @@ impl Compiled {
             own.sort_unstable_by(f64::total_cmp);
             own.dedup();
             codings.push(match trees.types[feature as usize] {
-                SlotType::Number if own.len() > MOST_THRESHOLDS => return None,
+                SlotType::Number if own.len() > BELOW_MOST => return None,
                 SlotType::Number => Coding::Number(Thresholds::new(own)),
                 _ => Coding::Category,
             });
         }
         let mut compiled = Compiled { codings, trees: vec![], splits: vec![], tables: vec![], values: vec![] };
         for number in 0..trees.n_trees() {
-            compiled.push(trees, number, &rank_of)?;
+            compiled.push(trees, number, &rank_of);
         }
         Some(compiled)
     }
 
-    fn push(&mut self, trees: &Trees, number: usize, rank_of: &[u32]) -> Option<()> {
+    fn push(&mut self, trees: &Trees, number: usize, rank_of: &[u32]) {
         let tree = trees.tree(number);
-        if tree.n_leaves() > MOST_LEAVES {
-            return None;
-        }
         let (first_split, first_value) = (self.splits.len(), self.values.len());
         self.values.resize(first_value + tree.n_leaves(), 0.0);
         // Each split makes one new leaf on its right; what is on the left keeps the number.
@@ -151,7 +146,6 @@ impl Compiled {
         }
         let splits = first_split..self.splits.len();
         self.trees.push(Replay { splits, first_value, output: trees.outputs[number] as usize });
-        Some(())
     }
 
     /// Adds the values of all trees for some rows to `out`, row-major `(n_rows, n_outputs)`; `used` are the features that
@@ -213,7 +207,8 @@ impl Coding {
         };
         match (self, column) {
             (Coding::Number(thresholds), FeatureColumn::Number(values)) => {
-                out.iter_mut().zip(&values[start..]).for_each(|(byte, x)| *byte = thresholds.byte(*x));
+                let byte = |x: f64| if x.is_nan() { MISSING } else { thresholds.below(x) };
+                out.iter_mut().zip(&values[start..]).for_each(|(to, x)| *to = byte(*x));
             }
             (_, FeatureColumn::Code { codes, .. }) => {
                 out.iter_mut().zip(&codes[start..]).for_each(|(byte, code)| *byte = category(*code, CODE_FIRST));
@@ -222,138 +217,6 @@ impl Coding {
                 out.iter_mut().zip(&codes[start..]).for_each(|(byte, code)| *byte = category(*code, 0));
             }
             _ => unreachable!("invariant: features are of the types that the trees were fitted on"),
-        }
-    }
-}
-
-/// Cells of the table that says where to look among thresholds.
-const CELLS: usize = 1024;
-
-/// The thresholds of a feature, and a table that finds a number among them with a few comparisons.
-///
-/// The table divides the range of the thresholds into equal cells, of values or of their bit patterns, whichever leaves
-/// fewer thresholds in the fullest cell. Either way a larger number is never in an earlier cell, so all thresholds of
-/// earlier cells lie below it, and those of its own are compared.
-#[derive(Debug, Clone)]
-struct Thresholds {
-    /// Ascending, and one beyond all numbers at the end.
-    sorted: Vec<f64>,
-    scale: Scale,
-    /// For each cell how many thresholds lie in earlier ones.
-    starts: Box<[u8; CELLS]>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Scale {
-    Values { low: f64, per_cell: f64 },
-    Bits { low: u64, shift: u32 },
-}
-
-impl Thresholds {
-    /// Of ascending, distinct, finite thresholds; up to [`MOST_THRESHOLDS`] of them.
-    fn new(sorted: &[f64]) -> Self {
-        let (low, high) = (sorted.first().copied().unwrap_or(0.0), sorted.last().copied().unwrap_or(0.0));
-        let width = (high / CELLS as f64) - (low / CELLS as f64);
-        let per_cell = if width > 0.0 && (1.0 / width).is_finite() { 1.0 / width } else { 0.0 };
-        let distance = ordered(high) - ordered(low);
-        let shift = (u64::BITS - distance.leading_zeros()).saturating_sub(CELLS.ilog2());
-        let scales = [Scale::Values { low, per_cell }, Scale::Bits { low: ordered(low), shift }];
-        let fullest = |scale: &Scale| {
-            let cells = sorted.chunk_by(|a, b| scale.cell(*a) == scale.cell(*b));
-            cells.map(<[f64]>::len).max().unwrap_or(0)
-        };
-        let [values, bits] = scales;
-        let scale = if fullest(&values) <= fullest(&bits) { values } else { bits };
-        let starts = |cell: usize| sorted.iter().filter(|t| scale.cell(**t) < cell).count() as u8;
-        let mut table = Box::new([0; CELLS]);
-        let mut cell = 0;
-        for threshold in sorted {
-            let own = scale.cell(*threshold);
-            if own >= cell {
-                let count = starts(own);
-                table[cell..=own].fill(count);
-                cell = own + 1;
-            }
-        }
-        table[cell..].fill(sorted.len() as u8);
-        Thresholds { sorted: [sorted, &[f64::INFINITY]].concat(), scale, starts: table }
-    }
-
-    /// The number of a threshold that is among them.
-    fn position(&self, threshold: f64) -> u8 {
-        self.sorted.partition_point(|t| *t < threshold + 0.0) as u8
-    }
-
-    /// How many thresholds lie below a number.
-    #[inline]
-    fn byte(&self, x: f64) -> u8 {
-        if x.is_nan() {
-            return MISSING;
-        }
-        let x = x + 0.0;
-        let mut n_below = self.starts[self.scale.cell(x)] as usize;
-        while self.sorted[n_below] < x {
-            n_below += 1;
-        }
-        n_below as u8
-    }
-}
-
-impl Scale {
-    /// The cell of a number: never an earlier one for a larger number.
-    #[inline]
-    fn cell(self, x: f64) -> usize {
-        match self {
-            Scale::Values { low, per_cell } => (((x - low) * per_cell) as usize).min(CELLS - 1),
-            Scale::Bits { low, shift } => ((ordered(x).saturating_sub(low) >> shift) as usize).min(CELLS - 1),
-        }
-    }
-}
-
-/// The bits of a number, in the order of the numbers.
-#[inline]
-fn ordered(x: f64) -> u64 {
-    let bits = x.to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn bytes_count_the_thresholds_below(
-            sorted in prop::collection::btree_set(any::<i16>(), 1..254),
-            power in 0u8..40,
-        ) {
-            // From evenly spaced to heavy tails.
-            let number = |i: i16| f64::from(i) * f64::powi(1.3, i32::from(power) * i32::from(i.unsigned_abs()) / 32_768);
-            let sorted: Vec<f64> = sorted.into_iter().map(number).collect();
-            let thresholds = Thresholds::new(&sorted);
-            for &t in &sorted {
-                for x in [t, t.next_up(), t.next_down(), t + 1.0, t - 0.5, -t, t * 1e30] {
-                    prop_assert_eq!(thresholds.byte(x) as usize, sorted.iter().filter(|s| **s < x).count(), "{}", x);
-                }
-                prop_assert_eq!(sorted[thresholds.position(t) as usize], t);
-            }
-            prop_assert_eq!(thresholds.byte(f64::INFINITY) as usize, sorted.len());
-            prop_assert_eq!(thresholds.byte(f64::NEG_INFINITY), 0);
-            prop_assert_eq!(thresholds.byte(f64::NAN), MISSING);
-        }
-    }
-
-    #[test]
-    fn thresholds_of_any_size_are_found() {
-        let extremes = [f64::MIN, -1e300, -1.0, -5e-324, 0.0, 5e-324, 1e-300, 1.0, f64::MAX];
-        for n in 1..=extremes.len() {
-            let thresholds = Thresholds::new(&extremes[..n]);
-            for x in extremes.into_iter().chain([-0.0, 0.5, f64::INFINITY, f64::NEG_INFINITY]) {
-                let below = extremes[..n].iter().filter(|t| **t < x).count();
-                assert_eq!(thresholds.byte(x) as usize, below, "{x} among {n}");
-            }
         }
     }
 }

@@ -261,6 +261,11 @@ impl Trees {
         self.roots[tree] as usize..end
     }
 
+    /// Leaves of the largest tree.
+    pub(super) fn largest_tree(&self) -> usize {
+        (0..self.n_trees()).map(|tree| self.node_range(tree).len().div_ceil(2)).max().unwrap_or(0)
+    }
+
     /// Raw scores per row.
     pub fn n_outputs(&self) -> usize {
         self.n_outputs

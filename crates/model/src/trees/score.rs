@@ -9,7 +9,7 @@ use crate::trees::compiled;
 use crate::trees::ensemble::{Aggregation, CATEGORY, LEAF, MISSING_LEFT, Node, RANK, SET_APART, Trees};
 
 /// Rows that walk a tree side by side, so that the cache misses of one hide behind the steps of the others.
-const IN_FLIGHT: usize = 8;
+const IN_FLIGHT: usize = 16;
 /// Values of a block of rows (256 KiB): they stay in the second-level cache while the trees pass by.
 const BLOCK_VALUES: usize = 65_536;
 /// Rows of a block, at most.

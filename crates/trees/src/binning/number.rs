@@ -1,5 +1,7 @@
 //! Bins of numbers: intervals between neighbouring distinct values.
 
+use tabwright_model::thresholds::Thresholds;
+
 /// Intervals that hold every number, in order. Infinite values count as the largest finite ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NumberBins {
@@ -39,10 +41,7 @@ impl NumberBins {
 
     /// The bin of each value, that of missing ones last; notes the least and the largest value of each bin.
     pub(super) fn sort_rows(&mut self, values: &[f64]) -> (Vec<u8>, bool) {
-        // 254 cuts at most: a search in halves takes eight steps, without a branch that depends on the value.
-        let mut cuts = [f64::INFINITY; 256];
-        cuts[..self.cuts.len()].copy_from_slice(&self.cuts);
-        let first_step = (self.cuts.len() + 1).next_power_of_two() / 2;
+        let cuts = Thresholds::new(&self.cuts);
         let missing = self.lower.len() as u8;
         let mut has_missing = false;
         let codes = values.iter().map(|&x| {
@@ -50,13 +49,7 @@ impl NumberBins {
                 has_missing = true;
                 return missing;
             }
-            let x = finite(x);
-            let (mut bin, mut step) = (0, first_step);
-            while step > 0 {
-                bin += if x > cuts[(bin + step - 1) & 255] { step } else { 0 };
-                step /= 2;
-            }
-            bin as u8
+            cuts.below(x)
         });
         let codes: Vec<u8> = codes.collect();
         for (&code, &x) in codes.iter().zip(values) {
