@@ -27,8 +27,9 @@ def ours(options, folder, name, meta, candidate):
     return report["scores"], train["seconds"]
 
 
-def theirs(folder, name):
-    command = [sys.executable, harness.PEERS / "candidates.py", folder, name]
+def theirs(folder, name, candidates):
+    namesakes = ",".join(NAMESAKES[c] for c in candidates)
+    command = [sys.executable, harness.PEERS / "candidates.py", folder, name, namesakes]
     lines = harness.measured(command)["output"].splitlines()
     return {r["candidate"]: r for r in map(json.loads, lines)}
 
@@ -46,19 +47,22 @@ def main():
     parser.add_argument("--first", type=int, default=50, help="number of the first split; defaults were chosen by looking at splits below 50")
     parser.add_argument("--tables", help="comma-separated; all without it")
     parser.add_argument("--candidates", help="comma-separated; all without it")
+    parser.add_argument("--name", default="candidates", help="of the result; for more splits of some tables")
     options = parser.parse_args()
     harness.prepare(options)
     data, folder = harness.real_tables(options), options.scratch / "splits"
     subprocess.run([sys.executable, harness.PEERS / "splits.py", data, folder, str(options.splits), str(options.first)], check=True)
     rows = []
+    wanted = options.candidates.split(",") if options.candidates else list(NAMESAKES)
     for split in range(options.first, options.first + options.splits):
         for name, meta in json.loads((folder / str(split) / "meta.json").read_text()).items():
             if options.tables and name not in options.tables.split(","):
                 continue
             metric = METRICS[meta["task"]][0]
-            peers = theirs(folder / str(split), name)
-            for candidate, peer in NAMESAKES.items():
-                if peer not in peers or (options.candidates and candidate not in options.candidates.split(",")):
+            peers = theirs(folder / str(split), name, wanted)
+            for candidate in wanted:
+                peer = NAMESAKES[candidate]
+                if peer not in peers:
                     continue
                 scores, seconds = ours(options, folder / str(split), name, meta, candidate)
                 own, other = scores[metric], peers[peer][metric]
@@ -93,7 +97,8 @@ def report(options, rows):
             cells = ", ".join(f"{t} {means[t]:+.4f} ± {deviations[t]:.4f}" for t in means)
             lines.append(f"| {candidate} | {peer} | {metric} | {cells} | {overall:+.5f} | {between:.5f} | {least if least is not None else '–'} | {verdict} |")
     document = dict(versions=harness.versions(options.binary, "scikit-learn", "xgboost", "lightgbm", "pandas"), verdicts=verdicts, rows=rows)
-    harness.write("candidates", "Candidates against their namesakes", "cargo xtask bench candidates", document, lines)
+    command = "cargo xtask bench candidates" + (f" -- {' '.join(sys.argv[1:])}" if options.name != "candidates" else "")
+    harness.write(options.name, "Candidates against their namesakes", command, document, lines)
 
 
 if __name__ == "__main__":
