@@ -55,7 +55,7 @@ const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().f
 /// A table with a header; columns from the second on are numbers, to the right.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
     let cells = header.iter().enumerate();
     table.set_header(cells.map(|(i, h)| Cell::new(h).set_alignment(alignment(i))));
     table
@@ -64,7 +64,7 @@ pub(crate) fn table(header: &[&str]) -> Table {
 /// A table of texts: every column to the left.
 pub(crate) fn text_table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
     table
 }
 
