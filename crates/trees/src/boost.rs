@@ -3,7 +3,9 @@
 mod params;
 mod rounds;
 
-pub use params::{BoostParams, Growth};
+pub use params::BoostParams;
+
+pub use crate::grow::Growth;
 
 use tabwright_core::{Cancel, Targets, Task};
 use tabwright_model::Features;

@@ -10,10 +10,18 @@ use std::collections::BinaryHeap;
 
 pub use rows::{LocalRows, Remains};
 
-use crate::boost::Growth;
 use crate::gradient::{Sums, Units};
 use crate::histogram::Histogram;
 use crate::split::{BinSplit, Splitter};
+
+/// In which order a tree grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// Level by level, as XGBoost's `depthwise`.
+    Depthwise,
+    /// The leaf with the largest gain first, as LightGBM.
+    Leafwise,
+}
 
 /// Memory that the histograms of waiting nodes may take; beyond, a child is counted anew instead of subtracted.
 const POOL_BYTES: usize = 512 << 20;

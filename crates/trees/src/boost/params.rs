@@ -1,15 +1,7 @@
 //! Hyperparameters of boosting, with the names and defaults of XGBoost and LightGBM.
 
 use crate::error::{Error, Result};
-
-/// In which order a tree grows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Growth {
-    /// Level by level, as XGBoost's `depthwise`.
-    Depthwise,
-    /// The leaf with the largest gain first, as LightGBM.
-    Leafwise,
-}
+use crate::grow::Growth;
 
 /// Hyperparameters of boosting.
 #[derive(Debug, Clone, PartialEq)]
