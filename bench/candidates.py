@@ -97,7 +97,10 @@ def report(options, rows):
             cells = ", ".join(f"{t} {means[t]:+.4f} ± {deviations[t]:.4f}" for t in means)
             lines.append(f"| {candidate} | {peer} | {metric} | {cells} | {overall:+.5f} | {between:.5f} | {least if least is not None else '–'} | {verdict} |")
     document = dict(versions=harness.versions(options.binary, "scikit-learn", "xgboost", "lightgbm", "pandas"), verdicts=verdicts, rows=rows)
-    command = "cargo xtask bench candidates" + (f" -- {' '.join(sys.argv[1:])}" if options.name != "candidates" else "")
+    command = "cargo xtask bench candidates"
+    if options.name != "candidates":
+        chosen = {f"--{k}": v for k, v in vars(options).items() if k in ("splits", "tables", "candidates", "name") and v}
+        command += " -- " + " ".join(f"{flag} {value}" for flag, value in chosen.items())
     harness.write(options.name, "Candidates against their namesakes", command, document, lines)
 
 
