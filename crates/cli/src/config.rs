@@ -87,11 +87,15 @@ fn read_file(path: &Path) -> Result<Table, Failure> {
 
 /// Paths in a file are meant from its folder.
 fn make_relative(table: &mut Table, folder: &Path) {
-    for (section, name) in [("data", "source"), ("split", "files")] {
-        let Some(Value::Array(paths)) = table.get_mut(section).and_then(|s| s.get_mut(name)) else { continue };
+    for (section, name) in [("data", "source"), ("split", "files"), ("split", "like")] {
+        let paths = match table.get_mut(section).and_then(|s| s.get_mut(name)) {
+            Some(Value::Array(paths)) => paths.as_mut_slice(),
+            Some(path) => std::slice::from_mut(path),
+            None => continue,
+        };
         for path in paths {
             if let Value::String(text) = path
-                && text != "-"
+                && !matches!(text.as_str(), "" | "-")
             {
                 *text = folder.join(&*text).to_string_lossy().into_owned();
             }

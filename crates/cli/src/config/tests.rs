@@ -39,6 +39,19 @@ fn flags_and_set_beat_the_file() {
 }
 
 #[test]
+fn paths_of_a_file_are_meant_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    std::fs::write(&file, "[data]\nsource = [\"a.csv\", \"-\"]\n[split]\nlike = \"old.tw\"\n").unwrap();
+    let config = config(Given { file: Some(file), ..Given::default() }).unwrap();
+    let there = |name: &str| folder.path().join(name).display().to_string();
+    assert_eq!(config.data.source, [there("a.csv"), "-".to_owned()]);
+    assert_eq!(config.split.like, there("old.tw"));
+    let nothing = from_text("[split]\nlike = \"\"\n").unwrap();
+    assert_eq!(nothing.split.like, "");
+}
+
+#[test]
 fn an_unknown_key_is_answered_with_the_nearest() {
     let error = from_text("[split]\nsede = 1\n").unwrap_err();
     assert!(error.contains("no key `split.sede` (did you mean `split.seed`?)"), "{error}");
