@@ -202,10 +202,11 @@ fn hardly_better(leaderboard: &[Line], selection: Selection) -> Option<Warning> 
     };
     (leaderboard.len() > 1 && gain <= spread).then(|| {
         let (name, metric) = (&best.candidate.name, selection.metric.name());
-        let message = format!(
-            "`{name}` ({metric} {own:.4}) is hardly better than the baseline ({floor:.4}): the columns may tell little about the target"
-        );
-        Warning::general(Code::NoBetterThanBaseline, message)
+        let found = match best.candidate.candidate_type == BASELINE {
+            true => format!("no candidate is better than the baseline ({metric} {floor:.4})"),
+            false => format!("`{name}` ({metric} {own:.4}) is hardly better than the baseline ({floor:.4})"),
+        };
+        Warning::general(Code::NoBetterThanBaseline, format!("{found}: the columns may tell little about the target"))
     })
 }
 
