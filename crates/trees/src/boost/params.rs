@@ -47,8 +47,8 @@ pub struct BoostParams {
 }
 
 impl BoostParams {
-    /// XGBoost's defaults, and LightGBM's for categories. Of its own: one level against the rest for up to 64 levels, since
-    /// sorted levels overfit with these large steps.
+    /// XGBoost's defaults, and LightGBM's for categories. Of its own: one level against the rest for up to 64 levels, what
+    /// its trees would do with one column per level.
     pub fn depthwise() -> Self {
         BoostParams {
             growth: Growth::Depthwise,
