@@ -12,7 +12,7 @@
 /// # References
 /// Reduction to |r| ≤ ln 2 / 2 by a two-part ln 2 (Cody and Waite, 1980), then the Taylor polynomial of degree 13, whose
 /// rest is below 2⁻⁵⁷.
-#[inline]
+#[inline(always)]
 pub fn exp(x: f64) -> f64 {
     // The upper part of ln 2 has 21 zero bits at its end, so its product with any exponent is exact.
     const LN_2_UPPER: f64 = 0.693_147_180_369_123_8;
@@ -95,7 +95,7 @@ pub fn cos(x: f64) -> f64 {
 }
 
 /// The logistic function 1 / (1 + e⁻ˣ), without overflow.
-#[inline]
+#[inline(always)]
 pub fn sigmoid(x: f64) -> f64 {
     let e = exp(-x.abs());
     let above = if x < 0.0 { e } else { 1.0 };

@@ -1,7 +1,7 @@
 //! Gradient boosting: [`fit`] grows one tree per output and round on the gradients of an objective.
 
+mod booster;
 mod params;
-mod rounds;
 
 pub use params::BoostParams;
 
@@ -87,7 +87,7 @@ pub fn fit_objective(request: &Request<'_>, params: &BoostParams, objective: &dy
         None => None,
         Some(stopping) => Some(Checked::new(stopping.features, stopping.targets, request.task)?),
     };
-    rounds::boost(request, params, objective, &fitting, held_out.as_ref(), rounds::SORTED_ROWS)
+    booster::boost(request, params, objective, &fitting, held_out.as_ref(), booster::SORTED_ROWS)
 }
 
 #[cfg(test)]

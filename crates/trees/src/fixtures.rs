@@ -1,11 +1,9 @@
 //! What the tests of several modules are made of.
 
-use std::ops::Range;
-
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::{Cancel, Task};
 
-use crate::gradient::{self, FixedGradients, GradientPair};
+use crate::gradient::{self, FixedGradients, GradientPair, Kind, Scale};
 
 pub(crate) static NEVER: Cancel = Cancel::new();
 
@@ -26,11 +24,15 @@ pub(crate) fn uniform(seed: u64) -> impl Fn(usize) -> f64 {
 }
 
 /// Gradients of one output in fixed point.
-pub(crate) fn rounded(pairs: &[GradientPair], constant_hessian: Option<f64>) -> FixedGradients {
-    let derivatives = |rows: Range<usize>, out: &mut [GradientPair]| out.copy_from_slice(&pairs[rows]);
-    let mut fixed = [FixedGradients::new(pairs.len(), constant_hessian.is_some())];
-    let largest = gradient::largest(pairs.len(), 1, &derivatives);
-    gradient::round(&mut fixed, &largest, constant_hessian, &derivatives);
-    let [fixed] = fixed;
+pub(crate) fn rounded(pairs: &[GradientPair], kind: Kind) -> FixedGradients {
+    let gradients: Vec<f64> = pairs.iter().map(|p| p.gradient).collect();
+    let hessians: Vec<f64> = pairs.iter().map(|p| p.hessian).collect();
+    let ids: Vec<u32> = (0..pairs.len() as u32).collect();
+    let largest = GradientPair { gradient: gradient::largest(&gradients), hessian: gradient::largest(&hessians) };
+    let (scale, mut fixed) = (Scale::of(largest), FixedGradients::new(pairs.len(), kind));
+    fixed.set_scale(scale);
+    for mut block in fixed.blocks_mut(pairs.len()) {
+        block.round(&gradients, &hessians, scale, &ids, 77);
+    }
     fixed
 }

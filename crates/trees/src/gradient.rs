@@ -7,25 +7,36 @@
 //! Histograms add cells that pack what belongs together. Let n be the number of rows of a tree and `b` its bit length,
 //! so that n < 2ᵇ. The fine numbers are shifted right (rounding) by `s` bits first:
 //!
-//! - [`Narrow`], where the hessian is the same for all rows: one 64-bit word, `gradient · 2ᵇ + count`.
+//! - [`crate::cell::Narrow`], where the hessian is the same for all rows: one 64-bit word, `gradient · 2ᵇ + count`.
 //!   The count stays below 2ᵇ, so it never carries into the gradient, and it is never negative, in no sum and in no
 //!   difference of a node and its child, so it never borrows. With s = max(0, 2b − 33), |Σ gradients| ≤ n · 2³⁰⁻ˢ
 //!   < 2ᵇ · 2⁶³⁻²ᵇ = 2⁶³⁻ᵇ: times 2ᵇ it fits a signed word, with the count.
-//! - [`Wide`], where hessians vary: two words, `gradient` and `hessian · 2ᵇ + count`. |Σ gradients| ≤ n · 2³⁰ < 2⁶³ for
+//! - [`crate::cell::Wide`], where hessians vary: two words, `gradient` and `hessian · 2ᵇ + count`. |Σ gradients| ≤ n · 2³⁰ < 2⁶³ for
 //!   n < 2³². With s = max(0, 2b − 34) for hessians, Σ hessians ≤ n · 2³⁰⁻ˢ < 2ᵇ · 2⁶⁴⁻²ᵇ = 2⁶⁴⁻ᵇ: times 2ᵇ it fits an
 //!   unsigned word, with the count. A hessian is never negative, so differences do not borrow.
+//! - [`crate::cell::Tight`], where gradients and hessians are probabilities, nearly: both keep [`COARSE_BITS`] = 13 bits and share one
+//!   word with the count, for up to [`TIGHT_ROWS`] = 4032 rows; then the word is added to a wide cell and cleared. The
+//!   count needs 12 of its 13 bits; Σ hessians ≤ 4032 · 2¹³ < 2²⁵ has 25 bits; |Σ gradients| < 2²⁵ has the upper 26, with
+//!   the sign. In the wide cell, Σ hessians ≤ n · 2¹³ < 2ᵇ⁺¹³ ≤ 2⁶⁴⁻ᵇ as long as b ≤ 25 ([`MOST_BOUNDED_ROWS`]).
+//!   What the 13 bits leave out is not cut off but rounded up in as many rows as its size says , so
+//!   that rows with small gradients are not lost where there are many of them.
 //!
-//! No sum is checked while it is formed; `tests::the_heaviest_sums_fit` drives every bound to its end.
+//! No sum is checked while it is formed; `cell::tests` drives every bound to its end.
 
-use std::ops::Range;
-
-use rayon::prelude::*;
-use tabwright_core::rows::BLOCK_ROWS;
+use crate::kernels::{AHEAD, prefetch, widest};
 
 /// Largest rounded |gradient| and hessian.
 pub const LEVELS: i64 = 1 << 30;
 /// Rows of one tree, at most: with more, shifted numbers would have no bit left.
 pub const MOST_ROWS: usize = i32::MAX as usize;
+/// Bits of the largest number in a [`Coarse`] pair.
+pub const COARSE_BITS: u32 = 13;
+/// Fine bits that a [`Coarse`] pair lacks.
+pub(crate) const COARSE_SHIFT: u32 = LEVELS.ilog2() - COARSE_BITS;
+/// Rows whose coarse pairs a tight cell holds.
+pub const TIGHT_ROWS: usize = 4032;
+/// Rows up to which coarse pairs are made.
+pub const MOST_BOUNDED_ROWS: usize = (1 << 25) - 1;
 
 /// Gradient and hessian of one row and output.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -89,6 +100,53 @@ pub struct FixedPair {
     pub hessian: u32,
 }
 
+/// A gradient of 13 bits and a sign in the upper half, a hessian of 13 bits in the lower.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coarse(u32);
+
+impl Coarse {
+    /// Leaves out the last bits of a pair, rounding up where they and the dither make one more.
+    #[inline(always)]
+    pub(crate) fn of(pair: FixedPair, dither: u32) -> Self {
+        // Of the dither's halves each rounds one of the two.
+        let (first, second) = ((dither >> 16) << 1, (dither & 0xffff) << 1);
+        // Numbers of another scale, which are rounded again, may be beyond the range.
+        let gradient = pair.gradient.wrapping_add(first as i32) >> COARSE_SHIFT;
+        let hessian = pair.hessian.wrapping_add(second) >> COARSE_SHIFT;
+        Coarse((gradient as u32) << 16 | hessian)
+    }
+
+    /// The gradient.
+    #[inline(always)]
+    pub(crate) fn gradient(self) -> i64 {
+        i64::from(self.0 as i32 >> 16)
+    }
+
+    /// The hessian.
+    #[inline(always)]
+    pub(crate) fn hessian(self) -> u64 {
+        u64::from(self.0 & 0xffff)
+    }
+}
+
+/// Numbers by row that fill the range of `u32` evenly, for any set of rows that has nothing to do with them: multiples
+/// of the golden ratio. `key` moves them by tree.
+#[inline(always)]
+fn dither(row: u32, key: u32) -> u32 {
+    row.wrapping_mul(0x9e37_79b1).wrapping_add(key)
+}
+
+/// What is known of the gradients and hessians of all rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Every hessian is this one.
+    Constant(f64),
+    /// Few rows are far below the largest: 13 bits are enough for sums.
+    Bounded,
+    /// Nothing.
+    Varying,
+}
+
 /// Gradients of all rows for one tree, in fixed point.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FixedGradients {
@@ -97,6 +155,15 @@ pub enum FixedGradients {
         /// A gradient per row.
         gradients: Vec<i32>,
         /// The scale of the gradients, and the hessian.
+        units: Units,
+    },
+    /// Few rows are far below the largest.
+    Bounded {
+        /// A pair per row.
+        pairs: Vec<FixedPair>,
+        /// The same with fewer bits.
+        coarse: Vec<Coarse>,
+        /// The scales.
         units: Units,
     },
     /// Hessians vary.
@@ -109,12 +176,20 @@ pub enum FixedGradients {
 }
 
 impl FixedGradients {
-    /// Gradients of no row yet, to be filled by [`round`].
-    pub fn new(n_rows: usize, is_constant: bool) -> Self {
+    /// Gradients of no row yet, to be filled block by block.
+    pub fn new(n_rows: usize, kind: Kind) -> Self {
         let units = Units { gradient: 1.0, hessian: 1.0 };
-        match is_constant {
-            true => FixedGradients::Constant { gradients: vec![0; n_rows], units },
-            false => FixedGradients::Varying { pairs: vec![FixedPair::default(); n_rows], units },
+        match kind {
+            Kind::Constant(hessian) => {
+                FixedGradients::Constant { gradients: vec![0; n_rows], units: Units { hessian, ..units } }
+            }
+            Kind::Bounded if n_rows <= MOST_BOUNDED_ROWS => {
+                let (pairs, coarse) = (vec![FixedPair::default(); n_rows], vec![Coarse::default(); n_rows]);
+                FixedGradients::Bounded { pairs, coarse, units }
+            }
+            Kind::Bounded | Kind::Varying => {
+                FixedGradients::Varying { pairs: vec![FixedPair::default(); n_rows], units }
+            }
         }
     }
 
@@ -122,14 +197,39 @@ impl FixedGradients {
     pub fn n_rows(&self) -> usize {
         match self {
             FixedGradients::Constant { gradients, .. } => gradients.len(),
-            FixedGradients::Varying { pairs, .. } => pairs.len(),
+            FixedGradients::Bounded { pairs, .. } | FixedGradients::Varying { pairs, .. } => pairs.len(),
         }
     }
 
     /// What one unit of the fine sums is worth.
     pub fn units(&self) -> Units {
         match self {
-            FixedGradients::Constant { units, .. } | FixedGradients::Varying { units, .. } => *units,
+            FixedGradients::Constant { units, .. }
+            | FixedGradients::Bounded { units, .. }
+            | FixedGradients::Varying { units, .. } => *units,
+        }
+    }
+
+    /// Says by what the rows are scaled that are to come.
+    pub fn set_scale(&mut self, scale: Scale) {
+        match self {
+            FixedGradients::Constant { units, .. } => units.gradient = 1.0 / scale.gradient,
+            FixedGradients::Bounded { units, .. } | FixedGradients::Varying { units, .. } => {
+                *units = Units { gradient: 1.0 / scale.gradient, hessian: 1.0 / scale.hessian };
+            }
+        }
+    }
+
+    /// The rows in blocks of `size`, to be filled.
+    pub fn blocks_mut(&mut self, size: usize) -> Vec<FixedBlock<'_>> {
+        match self {
+            FixedGradients::Constant { gradients, .. } => {
+                gradients.chunks_mut(size).map(FixedBlock::Constant).collect()
+            }
+            FixedGradients::Bounded { pairs, coarse, .. } => {
+                pairs.chunks_mut(size).zip(coarse.chunks_mut(size)).map(|(p, c)| FixedBlock::Bounded(p, c)).collect()
+            }
+            FixedGradients::Varying { pairs, .. } => pairs.chunks_mut(size).map(FixedBlock::Varying).collect(),
         }
     }
 
@@ -141,9 +241,11 @@ impl FixedGradients {
                 let gradient = rows.iter().map(|&r| i64::from(gradients[r as usize])).sum();
                 Sums { gradient, hessian: count, count }
             }
-            FixedGradients::Varying { pairs, .. } => {
+            FixedGradients::Bounded { pairs, .. } | FixedGradients::Varying { pairs, .. } => {
                 let mut sums = Sums { count, ..Sums::default() };
-                for pair in rows.iter().map(|&r| pairs[r as usize]) {
+                for (i, &row) in rows.iter().enumerate() {
+                    prefetch(pairs, rows[(i + AHEAD).min(rows.len() - 1)] as usize);
+                    let pair = pairs[row as usize];
                     sums.gradient += i64::from(pair.gradient);
                     sums.hessian += u64::from(pair.hessian);
                 }
@@ -151,91 +253,111 @@ impl FixedGradients {
             }
         }
     }
-}
 
-/// Gradients and hessians of a block of rows: `rows` says which, the slice is row-major `(n_rows, n_outputs)`.
-pub trait Derivatives: Fn(Range<usize>, &mut [GradientPair]) + Sync {}
-
-impl<T: Fn(Range<usize>, &mut [GradientPair]) + Sync> Derivatives for T {}
-
-/// Largest |gradient| and hessian over all rows, by output.
-pub fn largest(n_rows: usize, n_outputs: usize, derivatives: &impl Derivatives) -> Vec<GradientPair> {
-    let none = || vec![GradientPair::default(); n_outputs];
-    let larger = |a: f64, b: f64| if b > a { b } else { a };
-    let merge = |mut a: Vec<GradientPair>, b: &[GradientPair]| {
-        for (a, b) in a.iter_mut().zip(b) {
-            a.gradient = larger(a.gradient, b.gradient.abs());
-            a.hessian = larger(a.hessian, b.hessian);
-        }
-        a
-    };
-    let starts = (0..n_rows).into_par_iter().step_by(BLOCK_ROWS);
-    let blocks = starts.map_init(Vec::new, |pairs, start| {
-        let rows = start..(start + BLOCK_ROWS).min(n_rows);
-        pairs.resize(rows.len() * n_outputs, GradientPair::default());
-        derivatives(rows, pairs);
-        pairs.chunks_exact(n_outputs).fold(none(), merge)
-    });
-    blocks.reduce(none, |a, b| merge(a, &b))
-}
-
-/// Rounds the gradients of all rows, for each output into its own; `largest` are at least their largest sizes. Where the
-/// hessian is constant, it is what they all are.
-///
-/// # Determinism
-/// The scale comes from the largest sizes over all rows, which do not depend on any order.
-pub fn round(
-    fixed: &mut [FixedGradients],
-    largest: &[GradientPair],
-    constant_hessian: Option<f64>,
-    derivatives: &impl Derivatives,
-) {
-    let n_outputs = fixed.len();
-    let scales: Vec<(f64, f64)> = largest.iter().map(|l| (scale(l.gradient), scale(l.hessian))).collect();
-    // The parts of every output that belong to one block of rows.
-    let mut blocks: Vec<(Range<usize>, Vec<Part<'_>>)> = Vec::new();
-    for (output, fixed) in fixed.iter_mut().enumerate() {
-        let n_rows = fixed.n_rows();
-        let units = Units { gradient: 1.0 / scales[output].0, hessian: 1.0 / scales[output].1 };
-        let parts: Vec<Part<'_>> = match fixed {
-            FixedGradients::Constant { gradients, units: own } => {
-                *own = Units { hessian: constant_hessian.unwrap_or(1.0), ..units };
-                gradients.chunks_mut(BLOCK_ROWS).map(Part::Constant).collect()
-            }
-            FixedGradients::Varying { pairs, units: own } => {
-                *own = units;
-                pairs.chunks_mut(BLOCK_ROWS).map(Part::Varying).collect()
-            }
-        };
-        if output == 0 {
-            let rows = (0..n_rows).step_by(BLOCK_ROWS).map(|start| start..(start + BLOCK_ROWS).min(n_rows));
-            blocks = rows.map(|rows| (rows, Vec::with_capacity(n_outputs))).collect();
-        }
-        blocks.iter_mut().zip(parts).for_each(|((_, all), part)| all.push(part));
-    }
-    blocks.into_par_iter().for_each_init(Vec::new, |pairs, (rows, parts)| {
-        pairs.resize(rows.len() * n_outputs, GradientPair::default());
-        derivatives(rows, pairs);
-        for (output, part) in parts.into_iter().enumerate() {
-            let (gradient_scale, hessian_scale) = scales[output];
-            let of_output = pairs[output..].iter().step_by(n_outputs);
-            match part {
-                Part::Constant(gradients) => {
-                    gradients.iter_mut().zip(of_output).for_each(|(g, p)| *g = nearest(p.gradient * gradient_scale));
+    /// Fine gradients and hessians of the rows from `start` on by their labels; rows are not counted.
+    pub fn sums_by_label(&self, start: usize, labels: &[u8]) -> [Sums; 256] {
+        // Rows of one label follow each other: in turns they are added to other cells, so that no addition waits for the one before.
+        const TURNS: usize = 4;
+        let mut sums = [[[0u64; 2]; 256]; TURNS];
+        match self {
+            FixedGradients::Constant { gradients, .. } => {
+                for (i, (&label, &gradient)) in labels.iter().zip(&gradients[start..]).enumerate() {
+                    let sum = &mut sums[i % TURNS][label as usize];
+                    sum[0] = sum[0].wrapping_add(i64::from(gradient) as u64);
+                    sum[1] += 1;
                 }
-                Part::Varying(fixed) => fixed.iter_mut().zip(of_output).for_each(|(to, p)| {
-                    to.gradient = nearest(p.gradient * gradient_scale);
-                    to.hessian = nearest(p.hessian * hessian_scale) as u32;
-                }),
+            }
+            FixedGradients::Bounded { pairs, .. } | FixedGradients::Varying { pairs, .. } => {
+                for (i, (&label, pair)) in labels.iter().zip(&pairs[start..]).enumerate() {
+                    let sum = &mut sums[i % TURNS][label as usize];
+                    sum[0] = sum[0].wrapping_add(i64::from(pair.gradient) as u64);
+                    sum[1] = sum[1].wrapping_add(u64::from(pair.hessian));
+                }
             }
         }
-    });
+        std::array::from_fn(|label| {
+            let of_turns = sums.iter().map(|s| Sums { gradient: s[label][0] as i64, hessian: s[label][1], count: 0 });
+            of_turns.fold(Sums::default(), |a, b| a + b)
+        })
+    }
 }
 
-/// One output's gradients of a block of rows.
-enum Part<'a> {
+/// One output's fixed gradients of a block of rows.
+#[derive(Debug)]
+pub enum FixedBlock<'a> {
+    /// Of [`FixedGradients::Constant`].
     Constant(&'a mut [i32]),
+    /// Of [`FixedGradients::Bounded`].
+    Bounded(&'a mut [FixedPair], &'a mut [Coarse]),
+    /// Of [`FixedGradients::Varying`].
     Varying(&'a mut [FixedPair]),
+}
+
+impl FixedBlock<'_> {
+    /// Rounds gradients and hessians to the nearest whole numbers. `ids` are the numbers of the rows wherever they lie,
+    /// `key` that of the tree: they decide how coarse pairs are rounded.
+    pub fn round(&mut self, gradients: &[f64], hessians: &[f64], scale: Scale, ids: &[u32], key: u32) {
+        match self {
+            FixedBlock::Constant(fixed) => round_gradients(gradients, scale, fixed),
+            FixedBlock::Varying(pairs) => round_pairs(gradients, hessians, scale, pairs),
+            FixedBlock::Bounded(pairs, coarse) => {
+                round_pairs(gradients, hessians, scale, pairs);
+                make_coarse(pairs, ids, key, coarse);
+            }
+        }
+    }
+}
+
+widest! {
+    fn round_gradients(gradients: &[f64], scale: Scale, fixed: &mut [i32]) {
+        fixed.iter_mut().zip(gradients).for_each(|(to, g)| *to = nearest(g * scale.gradient));
+    }
+}
+
+widest! {
+    fn round_pairs(gradients: &[f64], hessians: &[f64], scale: Scale, pairs: &mut [FixedPair]) {
+        for ((to, g), h) in pairs.iter_mut().zip(gradients).zip(hessians) {
+            *to = FixedPair { gradient: nearest(g * scale.gradient), hessian: nearest(h * scale.hessian) as u32 };
+        }
+    }
+}
+
+widest! {
+    fn make_coarse(pairs: &[FixedPair], ids: &[u32], key: u32, coarse: &mut [Coarse]) {
+        for ((to, pair), id) in coarse.iter_mut().zip(pairs).zip(ids) {
+            *to = Coarse::of(*pair, dither(*id, key));
+        }
+    }
+}
+
+/// What gradients and hessians are multiplied by before they are rounded: powers of two.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// Of gradients.
+    pub gradient: f64,
+    /// Of hessians.
+    pub hessian: f64,
+}
+
+impl Scale {
+    /// The largest that brings sizes of up to `largest` to [`LEVELS`] at most.
+    pub fn of(largest: GradientPair) -> Self {
+        Scale { gradient: scale(largest.gradient), hessian: scale(largest.hessian) }
+    }
+}
+
+widest! {
+    /// The largest of some sizes, of both signs; 0 of none.
+    pub fn largest(values: &[f64]) -> f64 {
+        // Sizes are ordered as their bits are. Eight at a time, which one maximum after the other is not.
+        let size = |x: &f64| x.to_bits() & (u64::MAX >> 1);
+        let mut most = [0u64; 8];
+        let (blocks, rest) = values.as_chunks::<8>();
+        for block in blocks {
+            most.iter_mut().zip(block).for_each(|(most, x)| *most = if size(x) > *most { size(x) } else { *most });
+        }
+        f64::from_bits(rest.iter().map(size).chain(most).fold(0, u64::max))
+    }
 }
 
 /// The nearest whole number, the even one of two; for sizes below 2³¹. No call and no branch.
@@ -266,131 +388,11 @@ pub(crate) fn power_of_two_scale(largest: f64, bits: u32) -> f64 {
     f64::from_bits(((shift.clamp(*EXPONENTS.start(), *EXPONENTS.end()) + 1023) as u64) << 52)
 }
 
-/// How the cells of a tree's histograms pack their sums; see the head of this file for the bounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packing {
-    /// Bits of the count.
-    pub count_bits: u32,
-    /// Bits that fine numbers lose before they are added.
-    pub shift: u32,
-}
-
-impl Packing {
-    /// Packing of the sums of up to `n_rows` rows in narrow cells.
-    pub fn narrow(n_rows: usize) -> Self {
-        let count_bits = bit_length(n_rows);
-        Packing { count_bits, shift: (2 * count_bits).saturating_sub(33) }
-    }
-
-    /// Packing of the sums of up to `n_rows` rows in wide cells.
-    pub fn wide(n_rows: usize) -> Self {
-        let count_bits = bit_length(n_rows);
-        Packing { count_bits, shift: (2 * count_bits).saturating_sub(34) }
-    }
-
-    /// Half a unit in the last place that is kept.
-    fn half(self) -> i64 {
-        (1i64 << self.shift) >> 1
-    }
-
-    fn mask(self) -> u64 {
-        (1 << self.count_bits) - 1
-    }
-}
-
-fn bit_length(n: usize) -> u32 {
-    usize::BITS - n.leading_zeros()
-}
-
-/// A cell of a histogram.
-pub trait Cell: Copy + Default + Send + Sync + PartialEq + std::fmt::Debug {
-    /// Adds sums.
-    fn add(&mut self, other: Self);
-    /// Takes the sums of a part away.
-    fn subtract(&mut self, other: Self);
-    /// What is in it.
-    fn sums(self, packing: Packing) -> Sums;
-    /// Whether no row is in it: a quick look.
-    fn is_empty(self, packing: Packing) -> bool;
-}
-
-/// Sums of gradients and a count, for constant hessians.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Narrow(u64);
-
-impl Narrow {
-    /// The cell of one row.
-    #[inline]
-    pub fn of(gradient: i32, packing: Packing) -> Self {
-        let gradient = (i64::from(gradient) + packing.half()) >> packing.shift;
-        Narrow(((gradient << packing.count_bits) as u64).wrapping_add(1))
-    }
-}
-
-impl Cell for Narrow {
-    #[inline]
-    fn add(&mut self, other: Self) {
-        self.0 = self.0.wrapping_add(other.0);
-    }
-
-    #[inline]
-    fn subtract(&mut self, other: Self) {
-        self.0 = self.0.wrapping_sub(other.0);
-    }
-
-    #[inline]
-    fn sums(self, packing: Packing) -> Sums {
-        let count = self.0 & packing.mask();
-        Sums { gradient: self.0 as i64 >> packing.count_bits, hessian: count, count }
-    }
-
-    #[inline]
-    fn is_empty(self, packing: Packing) -> bool {
-        self.0 & packing.mask() == 0
-    }
-}
-
-/// Sums of gradients, of hessians, and a count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wide([u64; 2]);
-
-impl Wide {
-    /// The cell of one row.
-    #[inline]
-    pub fn of(pair: FixedPair, packing: Packing) -> Self {
-        let hessian = (u64::from(pair.hessian) + packing.half() as u64) >> packing.shift;
-        Wide([i64::from(pair.gradient) as u64, hessian << packing.count_bits | 1])
-    }
-}
-
-impl Cell for Wide {
-    #[inline]
-    fn add(&mut self, other: Self) {
-        self.0[0] = self.0[0].wrapping_add(other.0[0]);
-        self.0[1] = self.0[1].wrapping_add(other.0[1]);
-    }
-
-    #[inline]
-    fn subtract(&mut self, other: Self) {
-        self.0[0] = self.0[0].wrapping_sub(other.0[0]);
-        self.0[1] = self.0[1].wrapping_sub(other.0[1]);
-    }
-
-    #[inline]
-    fn sums(self, packing: Packing) -> Sums {
-        let (hessian, count) = (self.0[1] >> packing.count_bits, self.0[1] & packing.mask());
-        Sums { gradient: self.0[0] as i64, hessian, count }
-    }
-
-    #[inline]
-    fn is_empty(self, packing: Packing) -> bool {
-        self.0[1] & packing.mask() == 0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::{rounded, uniform};
+    use crate::kernels::tests::both;
 
     #[test]
     fn scales_are_the_largest_that_fit() {
@@ -405,80 +407,63 @@ mod tests {
         assert_eq!(scale(0.0), 1.0);
     }
 
-    /// Adds `n` equal cells without adding them one by one.
-    fn times<C: Cell>(cell: C, n: usize) -> C {
-        let (mut sum, mut power) = (C::default(), cell);
-        for bit in 0..usize::BITS - n.leading_zeros() {
-            if n >> bit & 1 == 1 {
-                sum.add(power);
-            }
-            power.add(power);
-        }
-        sum
-    }
-
     #[test]
-    fn the_heaviest_sums_fit() {
-        for n in [1, 2, 3, 100, 65_535, 65_536, 131_071, 131_072, 1_000_000, 10_000_000, 1 << 28, MOST_ROWS] {
-            for gradient in [LEVELS as i32, -(LEVELS as i32), 0, 1, -1] {
-                let packing = Packing::narrow(n);
-                let one = Narrow::of(gradient, packing).sums(packing);
-                let sums = times(Narrow::of(gradient, packing), n).sums(packing);
-                assert_eq!(sums.count, n as u64, "{n} rows of {gradient}");
-                assert_eq!(sums.gradient, one.gradient * n as i64, "{n} rows of {gradient}");
-                for hessian in [LEVELS as u32, 0, 1] {
-                    let packing = Packing::wide(n);
-                    let pair = FixedPair { gradient, hessian };
-                    let one = Wide::of(pair, packing).sums(packing);
-                    let sums = times(Wide::of(pair, packing), n).sums(packing);
-                    assert_eq!(sums.count, n as u64, "{n} rows of {pair:?}");
-                    assert_eq!(sums.gradient, i64::from(gradient) * n as i64, "{n} rows of {pair:?}");
-                    assert_eq!(sums.hessian, one.hessian * n as u64, "{n} rows of {pair:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn extremes_of_both_signs_leave_an_exact_difference() {
-        let n = 1_000_000;
-        let packing = Packing::narrow(n);
-        let up = times(Narrow::of(LEVELS as i32, packing), n / 2);
-        let down = times(Narrow::of(-(LEVELS as i32), packing), n / 2);
-        let mut node = up;
-        node.add(down);
-        assert_eq!(node.sums(packing), Sums { gradient: 0, hessian: n as u64, count: n as u64 });
-        node.subtract(up);
-        assert_eq!(node, down);
-        node.subtract(down);
-        assert_eq!(node, Narrow::default());
-    }
-
-    #[test]
-    fn a_million_rows_keep_millions_of_levels() {
-        assert_eq!(LEVELS >> Packing::narrow(1_000_000).shift, 1 << 23);
-        assert_eq!(LEVELS >> Packing::wide(1_000_000).shift, 1 << 24);
-        assert_eq!(Packing::narrow(65_535).shift, 0);
-    }
-
-    #[test]
-    fn rounding_is_to_the_nearest_and_each_output_has_its_own_scale() {
+    fn rounding_is_to_the_nearest() {
         let pair = |gradient, hessian| GradientPair { gradient, hessian };
-        let pairs = [pair(1.0, 0.25), pair(-8.0, 2.0), pair(-0.5, 0.125), pair(2.0, 1.0)];
-        let derivatives = |rows: Range<usize>, out: &mut [GradientPair]| {
-            out.copy_from_slice(&pairs[2 * rows.start..2 * rows.end]);
+        let pairs = [pair(1.0, 0.25), pair(-0.5, 0.125), pair(0.3, 0.2)];
+        let fixed = rounded(&pairs, Kind::Varying);
+        let FixedGradients::Varying { pairs: found, units } = &fixed else { panic!("hessians vary") };
+        assert_eq!(found[0], FixedPair { gradient: 1 << 30, hessian: 1 << 30 });
+        assert_eq!(found[1], FixedPair { gradient: -(1 << 29), hessian: 1 << 29 });
+        assert_eq!(f64::from(found[1].gradient) * units.gradient, -0.5);
+        assert!((f64::from(found[2].hessian) * units.hessian - 0.2).abs() <= units.hessian / 2.0);
+        let constant = rounded(&pairs, Kind::Constant(1.0));
+        assert_eq!(constant.sums(&[0, 1]), Sums { gradient: 1 << 29, hessian: 2, count: 2 });
+        assert_eq!(constant.units().hessian, 1.0);
+    }
+
+    #[test]
+    fn coarse_pairs_are_right_on_average() {
+        let n = 1 << 16;
+        // One large row, and many that 13 bits cannot tell from 0 or from each other.
+        let small = |r: usize| GradientPair { gradient: -1e-5 * (1.0 + (r % 3) as f64), hessian: 2e-5 };
+        let pairs: Vec<GradientPair> =
+            (0..n).map(|r| if r == 0 { GradientPair { gradient: 1.0, hessian: 1.0 } } else { small(r) }).collect();
+        let FixedGradients::Bounded { pairs: fine, coarse, .. } = rounded(&pairs, Kind::Bounded) else {
+            panic!("13 bits are enough")
         };
-        let mut fixed = vec![FixedGradients::new(2, false), FixedGradients::new(2, true)];
-        round(&mut fixed, &largest(2, 2, &derivatives), Some(1.0), &derivatives);
-        let FixedGradients::Varying { pairs: first, units } = &fixed[0] else {
-            panic!("hessians vary");
-        };
-        assert_eq!(first[0], FixedPair { gradient: 1 << 30, hessian: 1 << 30 });
-        assert_eq!(first[1], FixedPair { gradient: -(1 << 29), hessian: 1 << 29 });
-        assert_eq!(f64::from(first[1].gradient) * units.gradient, -0.5);
-        assert_eq!(f64::from(first[1].hessian) * units.hessian, 0.125);
-        let second = &fixed[1];
-        assert_eq!(second.sums(&[0, 1]), Sums { gradient: (-3 << 30) / 4, hessian: 2, count: 2 });
-        assert_eq!(second.units().hessian, 1.0);
+        for class in 0..3 {
+            let rows: Vec<usize> = (1..n).filter(|r| r % 3 == class).collect();
+            let exact = |value: fn(&FixedPair) -> f64| rows.iter().map(|&r| value(&fine[r])).sum::<f64>();
+            let coarse = |value: fn(&Coarse) -> f64| rows.iter().map(|&r| value(&coarse[r])).sum::<f64>();
+            let unit = f64::from(1u32 << COARSE_SHIFT);
+            let (exact_g, exact_h) = (exact(|p| f64::from(p.gradient)), exact(|p| f64::from(p.hessian)));
+            let (found_g, found_h) = (unit * coarse(|p| p.gradient() as f64), unit * coarse(|p| p.hessian() as f64));
+            assert!((found_g / exact_g - 1.0).abs() < 0.02, "{found_g} {exact_g}");
+            assert!((found_h / exact_h - 1.0).abs() < 0.02, "{found_h} {exact_h}");
+        }
+    }
+
+    #[test]
+    fn the_largest_size_is_found_wherever_it_is() {
+        for n in 1..20 {
+            for at in 0..n {
+                let mut values = vec![0.5; n];
+                values[at] = -3.0;
+                assert_eq!(largest(&values), 3.0);
+            }
+        }
+        assert_eq!(largest(&[]), 0.0);
+    }
+
+    #[test]
+    fn wide_vectors_and_none_round_alike() {
+        let noise = uniform(5);
+        let pairs: Vec<GradientPair> =
+            (0..1_003).map(|r| GradientPair { gradient: noise(r) - 0.5, hessian: noise(r + 5_000) }).collect();
+        for kind in [Kind::Constant(1.0), Kind::Bounded, Kind::Varying] {
+            let (wide, plain) = both(|| rounded(&pairs, kind));
+            assert_eq!(wide, plain);
+        }
     }
 }

@@ -3,12 +3,18 @@
 //! The [`Grower`] never sees a row. It asks [`Histograms`] for the histograms of a set of nodes, of the smaller child of
 //! each split only: the larger one's is what is left of the parent's.
 
-mod rows;
+mod count;
+mod labelled;
+mod listed;
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-pub use rows::{LocalRows, Remains};
+use rayon::prelude::*;
+
+pub use count::Counted;
+pub use labelled::{FEW_LEAVES, LabelledRemains, LabelledRows};
+pub use listed::{ListedRows, Remains};
 
 use crate::gradient::{Sums, Units};
 use crate::histogram::Histogram;
@@ -26,6 +32,9 @@ pub enum Growth {
 /// Memory that the histograms of waiting nodes may take; beyond, a child is counted anew instead of subtracted.
 const POOL_BYTES: usize = 512 << 20;
 
+/// Bins of some nodes above which their splits are sought on several threads.
+const PARALLEL_BINS: usize = 4096;
+
 /// A node of a tree while it grows: the root is 0, children are numbered as they come.
 pub type NodeId = usize;
 
@@ -42,16 +51,17 @@ pub struct NodeSplit {
     pub right: NodeId,
 }
 
-/// Who holds the rows: this machine ([`LocalRows`]), or several that hold a part each and add their whole numbers.
+/// Who holds the rows: this machine ([`ListedRows`], [`LabelledRows`]), or several that hold a part each and add their
+/// whole numbers.
 pub trait Histograms {
-    /// Parts the rows of some nodes.
-    fn split(&mut self, splits: &[NodeSplit]);
+    /// The histogram of all rows; only active features need be counted.
+    fn root(&mut self) -> Histogram;
 
-    /// The histograms of some nodes, in their order; only active features need be counted.
-    fn histograms(&mut self, nodes: &[NodeId]) -> Vec<Histogram>;
+    /// Parts the rows of some nodes, and returns the histograms of some of their children, in the order of `counted`.
+    fn split(&mut self, splits: &[NodeSplit], counted: &[NodeId]) -> Vec<Histogram>;
 
-    /// Fine sums over the rows of some nodes, in their order.
-    fn sums(&mut self, nodes: &[NodeId]) -> Vec<Sums>;
+    /// Fine sums over the rows of some leaves, in their order.
+    fn sums(&mut self, leaves: &[NodeId]) -> Vec<Sums>;
 
     /// What one unit of the fine sums is worth.
     fn units(&self) -> Units;
@@ -89,6 +99,21 @@ pub struct GrownTree {
     pub leaf_nodes: Vec<NodeId>,
     /// Fine sums of each leaf.
     pub leaf_sums: Vec<Sums>,
+}
+
+impl GrownTree {
+    /// The numbers of the leaves, from left to right.
+    pub fn leaves_in_order(&self) -> Vec<usize> {
+        let mut leaves = Vec::with_capacity(self.leaf_nodes.len());
+        let mut waiting = vec![if self.splits.is_empty() { GrownChild::Leaf(0) } else { GrownChild::Split(0) }];
+        while let Some(child) = waiting.pop() {
+            match child {
+                GrownChild::Leaf(leaf) => leaves.push(leaf),
+                GrownChild::Split(split) => waiting.extend([self.splits[split].right, self.splits[split].left]),
+            }
+        }
+        leaves
+    }
 }
 
 /// How far a tree grows.
@@ -208,12 +233,10 @@ impl Grower<'_> {
                     NodeSplit { node: candidate.node, split: candidate.split, left: n_nodes - 2, right: n_nodes - 1 }
                 })
                 .collect();
-            source.split(&splits);
             made.extend_from_slice(&splits);
             // The children of the last split are leaves: nobody asks for their histograms.
-            if made.len() + 1 < self.limits.max_leaves {
-                self.open_children(source, chosen, &splits, &mut waiting);
-            }
+            let is_last = made.len() + 1 >= self.limits.max_leaves;
+            self.split(source, chosen, &splits, is_last, &mut waiting);
         }
         finish(source, &made)
     }
@@ -222,7 +245,7 @@ impl Grower<'_> {
         if self.limits.max_leaves < 2 || self.limits.max_depth < 1 {
             return;
         }
-        let histogram = source.histograms(&[0]).remove(0);
+        let histogram = source.root();
         // Every feature counts every row, so the sums of any one are those of the node.
         let mut sums = Vec::new();
         let total = (0..self.splitter.matrix.n_features()).find_map(|f| {
@@ -233,17 +256,18 @@ impl Grower<'_> {
             (!sums.is_empty()).then(|| sums.iter().fold(Sums::default(), |a, b| a + *b))
         });
         match total {
-            Some(total) => self.evaluate(source, Open { node: 0, depth: 0, total }, histogram, waiting),
+            Some(total) => self.evaluate(source, vec![(Open { node: 0, depth: 0, total }, histogram)], waiting),
             None => source.recycle(histogram),
         }
     }
 
-    /// Counts the children of some splits and adds those that can be split further to `waiting`.
-    fn open_children(
+    /// Splits nodes, and adds those of their children that can be split further to `waiting`.
+    fn split(
         &self,
         source: &mut dyn Histograms,
         parents: Vec<Candidate>,
         splits: &[NodeSplit],
+        is_last: bool,
         waiting: &mut Waiting,
     ) {
         let mut counted: Vec<NodeId> = Vec::new();
@@ -253,7 +277,10 @@ impl Grower<'_> {
             let left = Open { node: made.left, depth, total: made.split.left };
             let right = Open { node: made.right, depth, total: made.split.right };
             let (small, large) = if left.total.count <= right.total.count { (left, right) } else { (right, left) };
-            let (small_open, large_open) = (self.can_be_split(&small), self.can_be_split(&large));
+            let (small_open, large_open) = match is_last {
+                true => (false, false),
+                false => (self.can_be_split(&small), self.can_be_split(&large)),
+            };
             if small_open || large_open {
                 counted.push(small.node);
             }
@@ -262,8 +289,9 @@ impl Grower<'_> {
             }
             plans.push((parent.histogram, small, small_open, large, large_open));
         }
-        let mut found = source.histograms(&counted).into_iter();
+        let mut found = source.split(splits, &counted).into_iter();
         let mut next = || found.next().expect("invariant: a histogram comes for every node that was asked for");
+        let mut open: Vec<(Open, Histogram)> = Vec::with_capacity(2 * plans.len());
         for (parent, small, small_open, large, large_open) in plans {
             if !small_open && !large_open {
                 parent.into_iter().for_each(|h| source.recycle(h));
@@ -278,16 +306,17 @@ impl Grower<'_> {
                     }
                     None => next(),
                 };
-                self.evaluate(source, large, large_histogram, waiting);
+                open.push((large, large_histogram));
             } else {
                 parent.into_iter().for_each(|h| source.recycle(h));
             }
             if small_open {
-                self.evaluate(source, small, small_histogram, waiting);
+                open.push((small, small_histogram));
             } else {
                 source.recycle(small_histogram);
             }
         }
+        self.evaluate(source, open, waiting);
     }
 
     fn can_be_split(&self, open: &Open) -> bool {
@@ -295,19 +324,27 @@ impl Grower<'_> {
         open.depth < self.limits.max_depth && open.total.count >= least
     }
 
-    /// Looks for a split; a node without one stays a leaf.
-    fn evaluate(&self, source: &mut dyn Histograms, open: Open, histogram: Histogram, waiting: &mut Waiting) {
-        let Open { node, depth, total } = open;
-        match self.splitter.find(&histogram, total, source.units()) {
-            None => source.recycle(histogram),
-            Some(split) => {
-                let histogram = if waiting.held_bytes + histogram.bytes() <= POOL_BYTES {
-                    Some(histogram)
-                } else {
-                    source.recycle(histogram);
-                    None
-                };
-                waiting.push(Candidate { node, depth, split, histogram });
+    /// Looks for the splits of some nodes; a node without one stays a leaf.
+    fn evaluate(&self, source: &mut dyn Histograms, open: Vec<(Open, Histogram)>, waiting: &mut Waiting) {
+        let units = source.units();
+        let find = |(open, histogram): &(Open, Histogram)| self.splitter.find(histogram, open.total, units);
+        let splits: Vec<Option<BinSplit>> = if open.len() * self.splitter.layout.n_bins() < PARALLEL_BINS {
+            open.iter().map(find).collect()
+        } else {
+            open.par_iter().with_max_len(1).map(find).collect()
+        };
+        for ((Open { node, depth, .. }, histogram), split) in open.into_iter().zip(splits) {
+            match split {
+                None => source.recycle(histogram),
+                Some(split) => {
+                    let histogram = if waiting.held_bytes + histogram.bytes() <= POOL_BYTES {
+                        Some(histogram)
+                    } else {
+                        source.recycle(histogram);
+                        None
+                    };
+                    waiting.push(Candidate { node, depth, split, histogram });
+                }
             }
         }
     }

@@ -1,48 +1,61 @@
 //! Histograms: the sums of gradients of a node's rows in every bin of every feature.
 //!
-//! Bins lie row-major in slabs of up to 32 features, so that one miss of the cache brings all bins of a row. Rows from all
-//! over a slab are brought together by the block; the block is then added 8 features at a time, whose cells stay in the
-//! first-level cache. A feature has the same number of cells in memory whatever its number of bins; only those in use
-//! are cleared, subtracted and scanned. Sums are whole numbers, so rows may be cut among threads in any way.
+//! Features with few bins share a *lane*: the code of a row is then the pair (or more) of its bins, and their sums come
+//! apart when a split is sought. Lanes lie row-major in slabs of up to 16, so that one miss of the cache brings all codes of a
+//! row, and the cells of a slab fit the first-level cache. Rows of a list are asked for some rows ahead. A lane has the same
+//! number of cells in memory whatever its number of codes; only those in use are cleared, subtracted and scanned. Sums
+//! are whole numbers, so rows may be cut among threads in any way.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use crate::binning::BinnedMatrix;
-use crate::gradient::{Cell, FixedGradients, Narrow, Packing, Sums, Units, Wide};
+use crate::cell::{Cell, Narrow, Packing, Tight, Wide};
+use crate::gradient::{FixedGradients, Sums, TIGHT_ROWS, Units};
+use crate::kernels::{AHEAD, prefetch, widest};
 
-/// Cells per feature in memory: 256 bins, and 8 more so that equal bins of neighbouring features do not meet in one set
-/// of the first-level cache.
+/// Cells per lane in memory: 256 codes, and 8 more so that equal codes of neighbouring lanes do not meet in one set of the
+/// first-level cache.
 const STRIDE: usize = 264;
-/// Rows that are gathered once and added to every lane: they stay in the first-level cache.
-const BLOCK_ROWS: usize = 256;
-/// Features that are added at once: as many as have their cells in the first-level cache, or a few at the end.
-const LANES: usize = 8;
-const LEAST_LANES: usize = 4;
+/// Most codes of a lane.
+const LANE_CODES: usize = 256;
+/// Lanes with room that are looked at for another feature.
+const OPEN_LANES: usize = 64;
+/// Rows per code of a lane, at least, where features share it: their sums must come apart again for every node.
+const ROWS_PER_CODE: usize = 16;
 /// Additions below which a second thread costs more than it brings.
-const PARALLEL_ADDS: usize = 1 << 17;
+const PARALLEL_ADDS: usize = 1 << 16;
 
-/// Where a feature's bins are counted.
+/// Where a feature's bins are counted: a code of its lane is the sum of the bins of its features, each times its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
     first_cell: usize,
     /// Number of bins; 0 for a feature that is the same in all rows, which is never split on.
     n_codes: usize,
+    step: usize,
+    lane_codes: usize,
+}
+
+/// Features that share their codes.
+#[derive(Debug, Clone, PartialEq)]
+struct Lane {
+    features: Vec<usize>,
+    n_codes: usize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 enum Codes {
+    Four(Vec<[u8; 4]>),
     Eight(Vec<[u8; 8]>),
     Sixteen(Vec<[u8; 16]>),
-    ThirtyTwo(Vec<[u8; 32]>),
 }
 
-/// Features whose bins of a row lie together.
+/// Lanes whose codes of a row lie together.
 #[derive(Debug, Clone, PartialEq)]
 struct Slab {
-    features: Vec<usize>,
-    first_cell: usize,
+    lanes: Vec<Lane>,
+    cells: Range<usize>,
     codes: Codes,
 }
 
@@ -57,34 +70,37 @@ pub struct Layout {
 impl Layout {
     /// Lays out a matrix.
     pub fn new(matrix: &BinnedMatrix) -> Self {
-        let varies = |f: &usize| matrix.features()[*f].n_codes() > 1;
-        let features: Vec<usize> = (0..matrix.n_features()).filter(varies).collect();
-        let mut places = vec![Place { first_cell: 0, n_codes: 0 }; matrix.n_features()];
-        let mut starts = Vec::new();
+        let lanes = lanes(matrix);
+        let mut places = vec![Place { first_cell: 0, n_codes: 0, step: 1, lane_codes: 0 }; matrix.n_features()];
         let (mut start, mut n_cells) = (0, 0);
-        while start < features.len() {
-            let width = match features.len() - start {
-                0..=8 => 8,
-                9..=16 => 16,
-                _ => 32,
+        let mut cuts = Vec::new();
+        while start < lanes.len() {
+            let width = match lanes.len() - start {
+                0..=4 => 4,
+                5..=12 => 8,
+                _ => 16,
             };
-            let end = (start + width).min(features.len());
-            starts.push((start..end, width, n_cells));
-            for (lane, &f) in features[start..end].iter().enumerate() {
-                places[f] = Place { first_cell: n_cells + lane * STRIDE, n_codes: matrix.features()[f].n_codes() };
+            let end = (start + width).min(lanes.len());
+            for (i, lane) in lanes[start..end].iter().enumerate() {
+                let mut step = 1;
+                for &f in &lane.features {
+                    let n_codes = matrix.features()[f].n_codes();
+                    places[f] = Place { first_cell: n_cells + i * STRIDE, n_codes, step, lane_codes: lane.n_codes };
+                    step *= n_codes;
+                }
             }
-            n_cells += (end - start).next_multiple_of(LEAST_LANES) * STRIDE;
+            cuts.push((start..end, width, n_cells..n_cells + width * STRIDE));
+            n_cells += width * STRIDE;
             start = end;
         }
-        let slabs = starts.into_par_iter().map(|(range, width, first_cell)| {
-            let features = features[range].to_vec();
-            let columns: Vec<&[u8]> = features.iter().map(|&f| matrix.column(f)).collect();
+        let slabs = cuts.into_par_iter().map(|(range, width, cells)| {
+            let lanes = lanes[range].to_vec();
             let codes = match width {
-                8 => Codes::Eight(transpose(&columns, matrix.n_rows())),
-                16 => Codes::Sixteen(transpose(&columns, matrix.n_rows())),
-                _ => Codes::ThirtyTwo(transpose(&columns, matrix.n_rows())),
+                4 => Codes::Four(transpose(&lanes, &places, matrix)),
+                8 => Codes::Eight(transpose(&lanes, &places, matrix)),
+                _ => Codes::Sixteen(transpose(&lanes, &places, matrix)),
             };
-            Slab { features, first_cell, codes }
+            Slab { lanes, cells, codes }
         });
         let slabs = slabs.collect();
         Layout { places, slabs, n_cells }
@@ -94,40 +110,111 @@ impl Layout {
     pub fn n_bins(&self) -> usize {
         self.places.iter().map(|p| p.n_codes).sum()
     }
+
+    /// How many additions a row takes.
+    pub fn n_lanes(&self) -> usize {
+        self.slabs.iter().map(|s| s.lanes.len()).sum()
+    }
+
+    /// Whether there is enough to share among threads without cutting the rows.
+    pub fn is_wide(&self) -> bool {
+        self.slabs.len() >= 4 * rayon::current_num_threads()
+    }
+
+    /// The same for rows in another order.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Layout {
+        let slabs = self.slabs.par_iter().map(|slab| {
+            let codes = match &slab.codes {
+                Codes::Four(codes) => Codes::Four(pick(codes, rows)),
+                Codes::Eight(codes) => Codes::Eight(pick(codes, rows)),
+                Codes::Sixteen(codes) => Codes::Sixteen(pick(codes, rows)),
+            };
+            Slab { lanes: slab.lanes.clone(), cells: slab.cells.clone(), codes }
+        });
+        Layout { places: self.places.clone(), slabs: slabs.collect(), n_cells: self.n_cells }
+    }
 }
 
-fn transpose<const W: usize>(columns: &[&[u8]], n_rows: usize) -> Vec<[u8; W]> {
-    let mut rows = vec![[0; W]; n_rows];
-    for (start, block) in rows.chunks_mut(BLOCK_ROWS).enumerate() {
-        for (lane, column) in columns.iter().enumerate() {
-            let column = &column[start * BLOCK_ROWS..][..block.len()];
-            block.iter_mut().zip(column).for_each(|(row, code)| row[lane] = *code);
+fn pick<const W: usize>(codes: &[[u8; W]], rows: &[u32]) -> Vec<[u8; W]> {
+    rows.par_iter().with_min_len(1 << 14).map(|&row| codes[row as usize]).collect()
+}
+
+/// Puts features with few bins together, those with the most first.
+fn lanes(matrix: &BinnedMatrix) -> Vec<Lane> {
+    let most = LANE_CODES.min(matrix.n_rows() / ROWS_PER_CODE);
+    let n_codes = |f: usize| matrix.features()[f].n_codes();
+    let mut features: Vec<usize> = (0..matrix.n_features()).filter(|&f| n_codes(f) > 1).collect();
+    features.sort_by_key(|&f| std::cmp::Reverse(n_codes(f)));
+    let mut lanes: Vec<Lane> = Vec::new();
+    // The lanes that have room.
+    let mut open: Vec<usize> = Vec::new();
+    for f in features {
+        match open.iter().position(|&lane| lanes[lane].n_codes * n_codes(f) <= most) {
+            Some(at) => {
+                let lane = &mut lanes[open[at]];
+                lane.features.push(f);
+                lane.n_codes *= n_codes(f);
+                if 2 * lane.n_codes > most {
+                    open.remove(at);
+                }
+            }
+            None => {
+                if 2 * n_codes(f) <= most && open.len() < OPEN_LANES {
+                    open.push(lanes.len());
+                }
+                lanes.push(Lane { features: vec![f], n_codes: n_codes(f) });
+            }
         }
     }
+    lanes
+}
+
+fn transpose<const W: usize>(lanes: &[Lane], places: &[Place], matrix: &BinnedMatrix) -> Vec<[u8; W]> {
+    const BLOCK: usize = 1024;
+    let mut rows = vec![[0; W]; matrix.n_rows()];
+    rows.par_chunks_mut(BLOCK).enumerate().for_each(|(block, rows)| {
+        for (i, lane) in lanes.iter().enumerate() {
+            for &f in &lane.features {
+                let column = &matrix.column(f)[block * BLOCK..][..rows.len()];
+                let step = places[f].step as u8;
+                rows.iter_mut().zip(column).for_each(|(row, code)| row[i] += code * step);
+            }
+        }
+    });
     rows
 }
 
-/// Rows of a node.
-#[derive(Debug, Clone, Copy)]
+/// Rows of a node, or some of them.
+#[derive(Debug, Clone)]
 pub enum NodeRows<'a> {
-    /// All rows from 0 up to a number.
-    All(usize),
+    /// Rows one after the other.
+    Range(Range<usize>),
     /// The rows of a list.
     List(&'a [u32]),
 }
 
-impl NodeRows<'_> {
+impl<'a> NodeRows<'a> {
     /// How many rows there are.
-    pub fn len(self) -> usize {
+    pub fn len(&self) -> usize {
         match self {
-            NodeRows::All(n) => n,
+            NodeRows::Range(range) => range.len(),
             NodeRows::List(rows) => rows.len(),
         }
     }
 
     /// Whether there is none.
-    pub fn is_empty(self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The rows at some positions.
+    #[must_use]
+    pub fn slice(&self, positions: Range<usize>) -> NodeRows<'a> {
+        match self {
+            NodeRows::Range(range) => NodeRows::Range(range.start + positions.start..range.start + positions.end),
+            NodeRows::List(rows) => NodeRows::List(&rows[positions]),
+        }
     }
 }
 
@@ -155,38 +242,53 @@ macro_rules! each_kind {
 
 impl Histogram {
     /// An empty histogram for sums of up to `n_rows` rows.
-    pub fn new(layout: &Layout, is_wide: bool, n_rows: usize) -> Self {
-        if is_wide {
-            let cells = Cells::Wide(vec![Wide::default(); layout.n_cells]);
-            Histogram { cells, packing: Packing::wide(n_rows) }
-        } else {
-            let cells = Cells::Narrow(vec![Narrow::default(); layout.n_cells]);
-            Histogram { cells, packing: Packing::narrow(n_rows) }
-        }
+    pub fn new(layout: &Layout, gradients: &FixedGradients, n_rows: usize) -> Self {
+        let cells = match gradients {
+            FixedGradients::Constant { .. } => Cells::Narrow(vec![Narrow::default(); layout.n_cells]),
+            _ => Cells::Wide(vec![Wide::default(); layout.n_cells]),
+        };
+        Histogram { cells, packing: Packing::new(gradients, n_rows) }
     }
 
-    /// Forgets all rows, and makes ready for sums of up to `n_rows` rows.
-    pub fn clear(&mut self, layout: &Layout, n_rows: usize) {
-        self.packing = match self.cells {
-            Cells::Narrow(_) => Packing::narrow(n_rows),
-            Cells::Wide(_) => Packing::wide(n_rows),
-        };
+    /// Forgets all rows.
+    pub fn clear(&mut self, layout: &Layout) {
         each_kind!(&mut self.cells, cells => {
-            for place in &layout.places {
-                cells[place.first_cell..place.first_cell + place.n_codes].fill(Default::default());
+            for place in layout.places.iter().filter(|p| p.step == 1) {
+                cells[place.first_cell..place.first_cell + place.lane_codes].fill(Default::default());
             }
         });
     }
 
     /// Adds rows. Features that are not `active` may be left out.
-    pub fn add_rows(&mut self, layout: &Layout, gradients: &FixedGradients, rows: NodeRows<'_>, active: &[bool]) {
+    pub fn add_rows(&mut self, layout: &Layout, gradients: &FixedGradients, rows: &NodeRows<'_>, active: &[bool]) {
         let packing = self.packing;
         match (&mut self.cells, gradients) {
             (Cells::Narrow(cells), FixedGradients::Constant { gradients, .. }) => {
-                add_rows(layout, |row| Narrow::of(gradients[row], packing), rows, active, cells);
+                let count = Counting { layout, rows, active, values: gradients, cell: |g| Narrow::of(g, packing) };
+                count.add(cells, |slab, tile, values, cells, _: &mut Vec<Narrow>| {
+                    add_tile(slab, tile, values, count.cell, Narrow::add, cells);
+                });
+            }
+            (Cells::Wide(cells), FixedGradients::Bounded { coarse, .. }) => {
+                let count = Counting { layout, rows, active, values: coarse, cell: Tight::of };
+                count.add(cells, |slab, tile, values, cells, tight: &mut Vec<Tight>| {
+                    tight.resize(cells.len().max(tight.len()), Tight::default());
+                    add_tile(slab, tile, values, count.cell, Tight::add, &mut tight[..cells.len()]);
+                    for (i, lane) in slab.lanes.iter().enumerate() {
+                        let range = i * STRIDE..i * STRIDE + lane.n_codes;
+                        flush(&mut tight[range.clone()], &mut cells[range], packing);
+                    }
+                    // Rows have the code 0 in lanes that only fill the slab up.
+                    for i in slab.lanes.len()..cells.len() / STRIDE {
+                        tight[i * STRIDE] = Tight::default();
+                    }
+                });
             }
             (Cells::Wide(cells), FixedGradients::Varying { pairs, .. }) => {
-                add_rows(layout, |row| Wide::of(pairs[row], packing), rows, active, cells);
+                let count = Counting { layout, rows, active, values: pairs, cell: |p| Wide::of(p, packing) };
+                count.add(cells, |slab, tile, values, cells, _: &mut Vec<Wide>| {
+                    add_tile(slab, tile, values, count.cell, Wide::add, cells);
+                });
             }
             _ => unreachable!("invariant: cells are narrow exactly where hessians are constant"),
         }
@@ -213,138 +315,190 @@ impl Histogram {
     /// The sums of the bins of a feature, in order, into `out`; none for a feature that is the same in all rows.
     pub fn sums_into(&self, layout: &Layout, feature: usize, out: &mut Vec<Sums>) {
         let place = layout.places[feature];
-        let range = place.first_cell..place.first_cell + place.n_codes;
         out.clear();
-        each_kind!(&self.cells, cells => out.extend(cells[range].iter().map(|c| c.sums(self.packing))));
+        if place.n_codes == 0 {
+            return;
+        }
+        each_kind!(&self.cells, cells => {
+            let cells = &cells[place.first_cell..][..place.lane_codes];
+            if place.lane_codes == place.n_codes {
+                out.extend(cells.iter().map(|c| c.sums(self.packing)));
+                return;
+            }
+            let own = own_cells(cells, place);
+            out.extend(own[..place.n_codes].iter().map(|c| c.sums(self.packing)));
+        });
     }
 
     /// Memory it takes, in bytes.
     pub fn bytes(&self) -> usize {
-        each_kind!(&self.cells, cells => std::mem::size_of_val(cells.as_slice()))
-    }
-
-    /// How many bits of the fine numbers were rounded away.
-    pub fn shift(&self) -> u32 {
-        self.packing.shift
+        each_kind!(&self.cells, cells => size_of_val(cells.as_slice()))
     }
 
     /// What one unit of this histogram's sums is worth, where one of the fine sums is worth `fine`.
     pub fn units(&self, fine: Units) -> Units {
-        let factor = (1u64 << self.packing.shift) as f64;
-        match self.cells {
-            // The hessian of a row is one unit, which is not shifted.
-            Cells::Narrow(_) => Units { gradient: fine.gradient * factor, hessian: fine.hessian },
-            Cells::Wide(_) => Units { gradient: fine.gradient, hessian: fine.hessian * factor },
-        }
+        self.packing.units(fine)
     }
 }
 
+/// The cells of one of the features of a lane.
+fn own_cells<C: Cell>(lane: &[C], place: Place) -> [C; LANE_CODES] {
+    let mut own = [C::default(); LANE_CODES];
+    for cells in lane.chunks_exact(place.step * place.n_codes) {
+        for (own, cells) in own.iter_mut().zip(cells.chunks_exact(place.step)) {
+            cells.iter().for_each(|c| own.add(*c));
+        }
+    }
+    own
+}
+
 fn combine<C: Cell>(a: &mut [C], b: &[C], layout: &Layout, change: fn(&mut C, C)) {
-    for place in &layout.places {
-        let range = place.first_cell..place.first_cell + place.n_codes;
+    for place in layout.places.iter().filter(|p| p.step == 1) {
+        let range = place.first_cell..place.first_cell + place.lane_codes;
         a[range.clone()].iter_mut().zip(&b[range]).for_each(|(a, b)| change(a, *b));
     }
 }
 
-/// Adds the cells of rows to histograms, on several threads where that pays.
-fn add_rows<C: Cell>(
-    layout: &Layout,
-    cell_of: impl Fn(usize) -> C + Sync,
-    rows: NodeRows<'_>,
-    active: &[bool],
-    cells: &mut [C],
-) {
-    let slabs: Vec<&Slab> = layout.slabs.iter().filter(|s| s.features.iter().any(|&f| active[f])).collect();
-    let adds = rows.len() * slabs.iter().map(|s| s.features.len()).sum::<usize>();
-    let parts = rayon::current_num_threads().min(adds / PARALLEL_ADDS).max(1);
-    if parts == 1 {
-        return add_range(&slabs, &cell_of, rows, 0..rows.len(), cells);
-    }
-    let part_rows = rows.len().div_ceil(parts);
-    let range = |part: usize| part * part_rows..((part + 1) * part_rows).min(rows.len());
-    let others = (1..parts).into_par_iter().map(|part| {
-        let mut cells = vec![C::default(); layout.n_cells];
-        add_range(&slabs, &cell_of, rows, range(part), &mut cells);
-        cells
-    });
-    let (_, others) =
-        rayon::join(|| add_range(&slabs, &cell_of, rows, range(0), cells), || others.collect::<Vec<Vec<C>>>());
-    others.iter().for_each(|other| combine(cells, other, layout, C::add));
+/// Rows that are to be counted, with a value each.
+struct Counting<'a, V, F> {
+    layout: &'a Layout,
+    rows: &'a NodeRows<'a>,
+    active: &'a [bool],
+    values: &'a [V],
+    cell: F,
 }
 
-/// Adds the cells of the rows at some positions.
-fn add_range<C: Cell>(
-    slabs: &[&Slab],
-    cell_of: &(impl Fn(usize) -> C + Sync),
-    rows: NodeRows<'_>,
-    positions: Range<usize>,
-    cells: &mut [C],
-) {
-    let mut block = [C::default(); BLOCK_ROWS];
-    for start in positions.clone().step_by(BLOCK_ROWS) {
-        let range = start..(start + BLOCK_ROWS).min(positions.end);
-        let block = &mut block[..range.len()];
-        match rows {
-            NodeRows::All(_) => block.iter_mut().zip(range.clone()).for_each(|(to, row)| *to = cell_of(row)),
-            NodeRows::List(list) => {
-                block.iter_mut().zip(&list[range.clone()]).for_each(|(to, &row)| *to = cell_of(row as usize));
+impl<V: Copy + Default + Sync, F: Sync> Counting<'_, V, F> {
+    /// Goes through the rows in tiles of [`TIGHT_ROWS`], and adds each to the cells of every slab. Slabs are shared among threads
+    /// where there are many.
+    fn add<C: Send, T>(&self, cells: &mut [C], add: impl Fn(&Slab, &Tile<'_>, &[V], &mut [C], &mut Vec<T>) + Sync) {
+        let mut slabs = Vec::new();
+        let mut rest = cells;
+        for slab in &self.layout.slabs {
+            let (own, others) = rest.split_at_mut(slab.cells.len());
+            rest = others;
+            if slab.lanes.iter().any(|lane| lane.features.iter().any(|&f| self.active[f])) {
+                slabs.push((slab, own));
             }
         }
-        for slab in slabs {
-            match &slab.codes {
-                Codes::Eight(codes) => add_slab(codes, rows, range.clone(), block, slab, cells),
-                Codes::Sixteen(codes) => add_slab(codes, rows, range.clone(), block, slab, cells),
-                Codes::ThirtyTwo(codes) => add_slab(codes, rows, range.clone(), block, slab, cells),
-            }
-        }
-    }
-}
-
-fn add_slab<C: Cell, const W: usize>(
-    codes: &[[u8; W]],
-    rows: NodeRows<'_>,
-    range: Range<usize>,
-    block: &[C],
-    slab: &Slab,
-    cells: &mut [C],
-) {
-    match rows {
-        NodeRows::All(_) => add_block(&codes[range], block, slab, cells),
-        NodeRows::List(list) => {
-            // A loop that does nothing but gather has many more cache misses in flight than one that adds.
-            let mut gathered = [[0; W]; BLOCK_ROWS];
-            let list = &list[range];
-            gathered.iter_mut().zip(list).for_each(|(to, &row)| *to = codes[row as usize]);
-            add_block(&gathered[..list.len()], block, slab, cells);
-        }
-    }
-}
-
-/// Adds a block of rows, some lanes at a time.
-#[inline]
-fn add_block<C: Cell, const W: usize>(codes: &[[u8; W]], block: &[C], slab: &Slab, cells: &mut [C]) {
-    let cells = &mut cells[slab.first_cell..];
-    let mut lane = 0;
-    while lane < slab.features.len() {
-        if slab.features.len() - lane > LEAST_LANES {
-            add_lanes::<C, W, LANES>(codes, block, lane, cells);
-            lane += LANES;
+        let adds = self.rows.len() * self.layout.n_lanes();
+        let n_parts = if self.layout.is_wide() && adds > PARALLEL_ADDS { 2 * rayon::current_num_threads() } else { 1 };
+        if n_parts == 1 {
+            self.add_slabs(&mut slabs, &add);
         } else {
-            add_lanes::<C, W, LEAST_LANES>(codes, block, lane, cells);
-            lane += LEAST_LANES;
+            let size = slabs.len().div_ceil(n_parts).max(1);
+            slabs.par_chunks_mut(size).for_each(|slabs| self.add_slabs(slabs, &add));
+        }
+    }
+
+    fn add_slabs<C, T>(
+        &self,
+        slabs: &mut [(&Slab, &mut [C])],
+        add: &impl Fn(&Slab, &Tile<'_>, &[V], &mut [C], &mut Vec<T>),
+    ) {
+        let (mut values, mut scratch) = (Vec::new(), Vec::new());
+        for start in (0..self.rows.len()).step_by(TIGHT_ROWS) {
+            let end = (start + TIGHT_ROWS).min(self.rows.len());
+            let tile = match self.rows {
+                NodeRows::Range(range) => Tile::Range(range.start + start..range.start + end),
+                NodeRows::List(rows) => {
+                    values.clear();
+                    gather(self.values, &rows[start..], end - start, &mut values);
+                    Tile::List { rows: &rows[start..end], ahead: &rows[start..] }
+                }
+            };
+            let values = match &tile {
+                Tile::Range(range) => &self.values[range.clone()],
+                Tile::List { .. } => &values[..],
+            };
+            slabs.iter_mut().for_each(|(slab, cells)| add(slab, &tile, values, cells, &mut scratch));
         }
     }
 }
 
-/// The kernel: one read-modify-write per row and lane.
-#[inline]
-fn add_lanes<C: Cell, const W: usize, const N: usize>(codes: &[[u8; W]], block: &[C], first: usize, cells: &mut [C]) {
-    let (lanes, _) = cells[first * STRIDE..][..N * STRIDE].as_chunks_mut::<STRIDE>();
-    let lanes: &mut [[C; STRIDE]; N] = lanes.try_into().expect("invariant: every lane has a stride");
-    for (codes, &cell) in codes.iter().zip(block) {
-        let codes: &[u8; N] = codes[first..first + N].try_into().expect("invariant: a slab is as wide as its lanes");
-        for lane in 0..N {
-            lanes[lane][codes[lane] as usize].add(cell);
+/// Rows whose values lie side by side.
+enum Tile<'a> {
+    Range(Range<usize>),
+    /// `ahead` begins with the same rows and goes on with those of the next tiles.
+    List {
+        rows: &'a [u32],
+        ahead: &'a [u32],
+    },
+}
+
+/// The values of the first `n` rows.
+fn gather<V: Copy>(values: &[V], rows: &[u32], n: usize, out: &mut Vec<V>) {
+    let last = rows.len() - 1;
+    out.extend(rows[..n].iter().enumerate().map(|(i, &row)| {
+        prefetch(values, rows[(i + AHEAD).min(last)] as usize);
+        values[row as usize]
+    }));
+}
+
+/// Adds the rows of a tile to the cells of a slab.
+fn add_tile<V: Copy, C: Copy>(
+    slab: &Slab,
+    tile: &Tile<'_>,
+    values: &[V],
+    cell: impl Fn(V) -> C,
+    add: impl Fn(&mut C, C),
+    cells: &mut [C],
+) {
+    match &slab.codes {
+        Codes::Four(codes) => add_codes(codes, tile, values, cell, add, cells),
+        Codes::Eight(codes) => add_codes(codes, tile, values, cell, add, cells),
+        Codes::Sixteen(codes) => add_codes(codes, tile, values, cell, add, cells),
+    }
+}
+
+#[inline(always)]
+fn add_codes<V: Copy, C: Copy, const W: usize>(
+    codes: &[[u8; W]],
+    tile: &Tile<'_>,
+    values: &[V],
+    cell: impl Fn(V) -> C,
+    add: impl Fn(&mut C, C),
+    cells: &mut [C],
+) {
+    let (lanes, _) = cells.as_chunks_mut::<STRIDE>();
+    let lanes: &mut [[C; STRIDE]; W] = lanes.try_into().expect("invariant: a slab has a stride for every lane");
+    match tile {
+        Tile::Range(range) => {
+            for (codes, &value) in codes[range.clone()].iter().zip(values) {
+                add_row(lanes, codes, cell(value), &add);
+            }
+        }
+        Tile::List { rows, ahead } => {
+            let last = ahead.len() - 1;
+            for (i, (&row, &value)) in rows.iter().zip(values).enumerate() {
+                prefetch(codes, ahead[(i + AHEAD).min(last)] as usize);
+                add_row(lanes, &codes[row as usize], cell(value), &add);
+            }
+        }
+    }
+}
+
+/// The kernel: one read-modify-write per lane. Codes are taken out of whole words.
+#[inline(always)]
+fn add_row<C: Copy, const W: usize>(lanes: &mut [[C; STRIDE]; W], codes: &[u8; W], cell: C, add: &impl Fn(&mut C, C)) {
+    let (words, rest) = codes.as_chunks::<8>();
+    for (word, lanes) in words.iter().zip(lanes.chunks_exact_mut(8)) {
+        let word = u64::from_le_bytes(*word);
+        for (i, lane) in lanes.iter_mut().enumerate() {
+            add(&mut lane[(word >> (8 * i) & 0xff) as usize], cell);
+        }
+    }
+    let first = W - rest.len();
+    for (lane, code) in lanes[first..].iter_mut().zip(rest) {
+        add(&mut lane[*code as usize], cell);
+    }
+}
+
+widest! {
+    /// Adds tight cells to wide ones, and clears them.
+    fn flush(tight: &mut [Tight], cells: &mut [Wide], packing: Packing) {
+        for (tight, cell) in tight.iter_mut().zip(cells) {
+            cell.add(std::mem::take(tight).widen(packing));
         }
     }
 }

@@ -14,6 +14,7 @@
 
 pub mod binning;
 pub mod boost;
+pub mod cell;
 pub mod error;
 #[cfg(test)]
 mod fixtures;
@@ -21,6 +22,7 @@ pub mod forest;
 pub mod gradient;
 pub mod grow;
 pub mod histogram;
+mod kernels;
 pub mod objective;
 pub mod split;
 mod target;

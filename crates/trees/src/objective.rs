@@ -2,7 +2,8 @@
 
 use tabwright_core::{numeric, parallel};
 
-use crate::gradient::GradientPair;
+use crate::gradient::Kind;
+use crate::kernels::widest;
 
 /// Probability below which a class's share is not taken: its logarithm stays finite (LightGBM's bound).
 const LEAST_SHARE: f64 = 1e-15;
@@ -41,16 +42,17 @@ pub trait Objective: Send + Sync {
     /// The scores that boosting starts from.
     fn base_scores(&self, labels: Labels<'_>) -> Vec<f64>;
 
-    /// The hessian, where it is the same for all rows of weight 1.
-    fn constant_hessian(&self) -> Option<f64> {
-        None
+    /// What is known of the gradients and hessians of rows of weight 1.
+    fn kind(&self) -> Kind {
+        Kind::Varying
     }
 
     /// The loss of one row of weight 1.
     fn loss(&self, scores: &[f64], label: f64) -> f64;
 
-    /// Gradients and hessians of rows of weight 1: `scores` and `out` are row-major `(n_rows, n_outputs)`.
-    fn derivatives(&self, scores: &[f64], labels: &[f64], out: &mut [GradientPair]);
+    /// Gradients (the first derivatives of the loss) and hessians (the second, never negative) of rows of weight 1:
+    /// `scores`, `gradients` and `hessians` are row-major `(n_rows, n_outputs)`.
+    fn derivatives(&self, scores: &[f64], labels: &[f64], gradients: &mut [f64], hessians: &mut [f64]);
 }
 
 /// Log-loss of two classes; the score is the log-odds of class 1.
@@ -71,11 +73,22 @@ impl Objective for BinaryLogLoss {
         numeric::softplus(scores[0]) - label * scores[0]
     }
 
-    fn derivatives(&self, scores: &[f64], labels: &[f64], out: &mut [GradientPair]) {
-        // Probabilities first: a loop of its own is done several rows at a time.
-        let p: Vec<f64> = scores.iter().map(|score| numeric::sigmoid(*score)).collect();
-        for ((out, p), label) in out.iter_mut().zip(p).zip(labels) {
-            *out = GradientPair { gradient: p - label, hessian: at_least(p * (1.0 - p), LEAST_HESSIAN) };
+    fn kind(&self) -> Kind {
+        Kind::Bounded
+    }
+
+    fn derivatives(&self, scores: &[f64], labels: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        logistic_derivatives(scores, labels, gradients, hessians);
+    }
+}
+
+widest! {
+    fn logistic_derivatives(scores: &[f64], labels: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        let rows = scores.iter().zip(labels).zip(gradients.iter_mut().zip(hessians));
+        for ((score, label), (gradient, hessian)) in rows {
+            let p = numeric::sigmoid(*score);
+            *gradient = p - label;
+            *hessian = at_least(p * (1.0 - p), LEAST_HESSIAN);
         }
     }
 }
@@ -110,20 +123,32 @@ impl Objective for Softmax {
         numeric::ln(total) + top - scores[label as usize]
     }
 
-    fn derivatives(&self, scores: &[f64], labels: &[f64], out: &mut [GradientPair]) {
-        let rows = scores.chunks_exact(self.n_classes).zip(out.chunks_exact_mut(self.n_classes));
-        for ((scores, out), label) in rows.zip(labels) {
+    fn kind(&self) -> Kind {
+        Kind::Bounded
+    }
+
+    fn derivatives(&self, scores: &[f64], labels: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        softmax_derivatives(scores, labels, self.hessian_factor, gradients, hessians);
+    }
+}
+
+widest! {
+    fn softmax_derivatives(scores: &[f64], labels: &[f64], factor: f64, gradients: &mut [f64], hessians: &mut [f64]) {
+        if labels.is_empty() {
+            return;
+        }
+        let k = scores.len() / labels.len();
+        let rows = scores.chunks_exact(k).zip(gradients.chunks_exact_mut(k).zip(hessians.chunks_exact_mut(k)));
+        for ((scores, (gradients, hessians)), label) in rows.zip(labels) {
             let top = scores.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
-            let mut total = 0.0;
-            for (pair, score) in out.iter_mut().zip(scores) {
-                pair.gradient = numeric::exp(score - top);
-                total += pair.gradient;
+            gradients.iter_mut().zip(scores).for_each(|(e, score)| *e = numeric::exp(score - top));
+            let total = gradients.iter().fold(0.0, |a, b| a + b);
+            for (e, hessian) in gradients.iter_mut().zip(hessians) {
+                let p = *e / total;
+                *e = p;
+                *hessian = at_least(factor * p * (1.0 - p), LEAST_HESSIAN);
             }
-            for (class, pair) in out.iter_mut().enumerate() {
-                let p = pair.gradient / total;
-                pair.gradient = if class == *label as usize { p - 1.0 } else { p };
-                pair.hessian = at_least(self.hessian_factor * p * (1.0 - p), LEAST_HESSIAN);
-            }
+            gradients[*label as usize] -= 1.0;
         }
     }
 }
@@ -141,8 +166,8 @@ impl Objective for SquaredError {
         vec![labels.mean(|i| labels.values[i])]
     }
 
-    fn constant_hessian(&self) -> Option<f64> {
-        Some(1.0)
+    fn kind(&self) -> Kind {
+        Kind::Constant(1.0)
     }
 
     fn loss(&self, scores: &[f64], label: f64) -> f64 {
@@ -150,10 +175,9 @@ impl Objective for SquaredError {
         0.5 * error * error
     }
 
-    fn derivatives(&self, scores: &[f64], labels: &[f64], out: &mut [GradientPair]) {
-        for ((out, score), label) in out.iter_mut().zip(scores).zip(labels) {
-            *out = GradientPair { gradient: score - label, hessian: 1.0 };
-        }
+    fn derivatives(&self, scores: &[f64], labels: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        gradients.iter_mut().zip(scores).zip(labels).for_each(|((g, score), label)| *g = score - label);
+        hessians.fill(1.0);
     }
 }
 
@@ -171,11 +195,11 @@ mod tests {
     /// Compares derivatives with differences of the loss and of the gradient.
     fn check(objective: &dyn Objective, scores: &[f64], label: f64, hessian_factor: f64) {
         let derivatives = |scores: &[f64]| {
-            let mut out = vec![GradientPair::default(); scores.len()];
-            objective.derivatives(scores, &[label], &mut out);
-            out
+            let mut found = (vec![0.0; scores.len()], vec![0.0; scores.len()]);
+            objective.derivatives(scores, &[label], &mut found.0, &mut found.1);
+            found
         };
-        let found = derivatives(scores);
+        let (gradients, hessians) = derivatives(scores);
         for i in 0..scores.len() {
             let moved = |by: f64| {
                 let mut moved = scores.to_vec();
@@ -184,9 +208,9 @@ mod tests {
             };
             let (up, down) = (moved(STEP), moved(-STEP));
             let gradient = (objective.loss(&up, label) - objective.loss(&down, label)) / (2.0 * STEP);
-            let hessian = (derivatives(&up)[i].gradient - derivatives(&down)[i].gradient) / (2.0 * STEP);
-            assert!((found[i].gradient - gradient).abs() < 1e-6, "{} {gradient}", found[i].gradient);
-            assert!((found[i].hessian - hessian_factor * hessian).abs() < 1e-6, "{} {hessian}", found[i].hessian);
+            let hessian = (derivatives(&up).0[i] - derivatives(&down).0[i]) / (2.0 * STEP);
+            assert!((gradients[i] - gradient).abs() < 1e-6, "{} {gradient}", gradients[i]);
+            assert!((hessians[i] - hessian_factor * hessian).abs() < 1e-6, "{} {hessian}", hessians[i]);
         }
     }
 

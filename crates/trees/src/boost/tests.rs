@@ -268,7 +268,7 @@ fn sorted_rows_grow_the_same_trees() {
                 let fitting = Checked::new(&train, &targets, &task).unwrap();
                 let objective = objective(&task);
                 let trees = |sorted_rows| {
-                    rounds::boost(&request, &params, objective.as_ref(), &fitting, None, sorted_rows).unwrap().trees
+                    booster::boost(&request, &params, objective.as_ref(), &fitting, None, sorted_rows).unwrap().trees
                 };
                 assert_eq!(trees(1), trees(usize::MAX), "{}", task.name());
             }

@@ -6,14 +6,16 @@ use tabwright_model::{FeatureColumn, Features};
 use super::*;
 use crate::binning::{BinnedMatrix, Binner};
 use crate::fixtures::rounded;
-use crate::gradient::{FixedGradients, FixedPair, GradientPair};
+use crate::gradient::{FixedGradients, FixedPair, GradientPair, Kind};
 use crate::histogram::{Layout, NodeRows};
 use crate::split::SplitParams;
 
 const N: usize = 4_000;
 
+const KINDS: [Kind; 3] = [Kind::Constant(1.0), Kind::Bounded, Kind::Varying];
+
 /// Numbers, some missing, and two categories; gradients that depend on them.
-fn table(constant_hessian: bool) -> (BinnedMatrix, FixedGradients) {
+fn table(kind: Kind) -> (BinnedMatrix, FixedGradients) {
     let noise = |r: usize, f: u64| (mix(r as u64 * 8 + f) >> 11) as f64 / (1u64 << 53) as f64;
     let numbers = |f: u64, missing: f64| {
         let value = |r: usize| if noise(r, f + 4) < missing { f64::NAN } else { noise(r, f) };
@@ -32,7 +34,7 @@ fn table(constant_hessian: bool) -> (BinnedMatrix, FixedGradients) {
     };
     let pairs: Vec<GradientPair> = (0..N).map(pair).collect();
     let matrix = Binner { max_bin: 63, min_data_in_bin: 1, seed: 0 }.bin(&features);
-    (matrix, rounded(&pairs, constant_hessian.then_some(1.0)))
+    (matrix, rounded(&pairs, kind))
 }
 
 fn params() -> SplitParams {
@@ -59,9 +61,20 @@ fn grow(matrix: &BinnedMatrix, gradients: &FixedGradients, limits: GrowLimits) -
     let (params, active) = (params(), vec![true; matrix.n_features()]);
     let splitter = Splitter { matrix, layout: &layout, params: &params, active: &active };
     let rows = (0..N as u32).collect();
-    let mut source = LocalRows::new(matrix, &layout, gradients, &active, rows, Remains::default());
+    let counted = Counted { layout: &layout, gradients, active: &active, n_tree_rows: N };
+    let mut source = ListedRows::new(matrix, counted, rows, Remains::default());
     let tree = Grower { splitter, limits }.grow(&mut source);
-    let leaves = tree.leaf_nodes.iter().map(|&node| source.rows_of(node).to_vec()).collect();
+    let leaves: Vec<Vec<u32>> = tree.leaf_nodes.iter().map(|&node| source.rows_of(node).to_vec()).collect();
+    if limits.max_leaves <= 256 {
+        let mut labelled = LabelledRows::new(matrix, counted, LabelledRemains::default());
+        assert_eq!(Grower { splitter, limits }.grow(&mut labelled), tree);
+        let of_leaf: Vec<u8> = tree.leaf_nodes.iter().map(|&node| labelled.label_of(node)).collect();
+        let labels = labelled.into_remains().labels;
+        for (rows, label) in leaves.iter().zip(of_leaf) {
+            let labelled = (0..N as u32).filter(|r| labels[*r as usize] == label);
+            assert!(labelled.eq(rows.iter().copied()));
+        }
+    }
     (tree, leaves)
 }
 
@@ -74,8 +87,8 @@ fn depth(tree: &GrownTree, child: GrownChild) -> usize {
 
 #[test]
 fn leaves_part_the_rows_and_keep_their_sums() {
-    for constant in [true, false] {
-        let (matrix, gradients) = table(constant);
+    for kind in KINDS {
+        let (matrix, gradients) = table(kind);
         for growth in [Growth::Depthwise, Growth::Leafwise] {
             let (tree, leaves) = grow(&matrix, &gradients, limits(growth, 8, 40));
             assert!(tree.splits.len() > 10);
@@ -94,7 +107,7 @@ fn leaves_part_the_rows_and_keep_their_sums() {
 
 #[test]
 fn both_policies_keep_their_limits() {
-    let (matrix, gradients) = table(true);
+    let (matrix, gradients) = table(Kind::Constant(1.0));
     for growth in [Growth::Depthwise, Growth::Leafwise] {
         let (tree, _) = grow(&matrix, &gradients, limits(growth, 3, usize::MAX));
         assert_eq!(depth(&tree, GrownChild::Split(0)), 3);
@@ -107,7 +120,7 @@ fn both_policies_keep_their_limits() {
 
 #[test]
 fn without_limits_both_policies_grow_the_same_leaves() {
-    let (matrix, gradients) = table(false);
+    let (matrix, gradients) = table(Kind::Varying);
     let sorted = |growth| {
         let (_, mut leaves) = grow(&matrix, &gradients, limits(growth, 6, usize::MAX));
         leaves.sort();
@@ -118,7 +131,7 @@ fn without_limits_both_policies_grow_the_same_leaves() {
 
 #[test]
 fn leafwise_growth_takes_the_largest_gain_first() {
-    let (matrix, gradients) = table(true);
+    let (matrix, gradients) = table(Kind::Constant(1.0));
     let (tree, _) = grow(&matrix, &gradients, limits(Growth::Leafwise, usize::MAX, 20));
     // A split that was open when another was made gains no more than that one.
     for (i, made) in tree.splits.iter().enumerate() {
@@ -133,27 +146,29 @@ fn leafwise_growth_takes_the_largest_gain_first() {
 
 /// Rows on several machines: each holds some of them and answers for those; their whole numbers are added up.
 struct Shards<'a> {
-    parts: Vec<LocalRows<'a>>,
+    parts: Vec<ListedRows<'a>>,
     layout: &'a Layout,
 }
 
+impl Shards<'_> {
+    fn merge(&self, answers: Vec<Vec<Histogram>>) -> Vec<Histogram> {
+        let add = |mut merged: Vec<Histogram>, found: Vec<Histogram>| {
+            merged.iter_mut().zip(&found).for_each(|(a, b)| a.merge(b, self.layout));
+            merged
+        };
+        answers.into_iter().reduce(add).unwrap()
+    }
+}
+
 impl Histograms for Shards<'_> {
-    fn split(&mut self, splits: &[NodeSplit]) {
-        for part in &mut self.parts {
-            part.split(splits);
-        }
+    fn root(&mut self) -> Histogram {
+        let answers = self.parts.iter_mut().map(|part| vec![part.root()]).collect();
+        self.merge(answers).remove(0)
     }
 
-    fn histograms(&mut self, nodes: &[NodeId]) -> Vec<Histogram> {
-        let mut merged: Option<Vec<Histogram>> = None;
-        for part in &mut self.parts {
-            let found = part.histograms(nodes);
-            match &mut merged {
-                None => merged = Some(found),
-                Some(merged) => merged.iter_mut().zip(&found).for_each(|(a, b)| a.merge(b, self.layout)),
-            }
-        }
-        merged.unwrap()
+    fn split(&mut self, splits: &[NodeSplit], counted: &[NodeId]) -> Vec<Histogram> {
+        let answers = self.parts.iter_mut().map(|part| part.split(splits, counted)).collect();
+        self.merge(answers)
     }
 
     fn sums(&mut self, nodes: &[NodeId]) -> Vec<Sums> {
@@ -173,8 +188,8 @@ impl Histograms for Shards<'_> {
 
 #[test]
 fn rows_on_several_machines_grow_the_same_tree() {
-    for constant in [true, false] {
-        let (matrix, gradients) = table(constant);
+    for kind in KINDS {
+        let (matrix, gradients) = table(kind);
         let layout = Layout::new(&matrix);
         let (params, active) = (params(), vec![true; matrix.n_features()]);
         let splitter = Splitter { matrix: &matrix, layout: &layout, params: &params, active: &active };
@@ -183,10 +198,9 @@ fn rows_on_several_machines_grow_the_same_tree() {
             let (one, _) = grow(&matrix, &gradients, limits);
             // Every third row elsewhere, and a machine without a row.
             let rows = |keep: fn(u32) -> bool| (0..N as u32).filter(|r| keep(*r)).collect::<Vec<u32>>();
+            let counted = Counted { layout: &layout, gradients: &gradients, active: &active, n_tree_rows: N };
             let shards = [rows(|r| r % 3 == 0), rows(|r| r % 3 != 0), vec![]];
-            let parts = shards
-                .into_iter()
-                .map(|rows| LocalRows::new(&matrix, &layout, &gradients, &active, rows, Remains::default()).among(N));
+            let parts = shards.into_iter().map(|rows| ListedRows::new(&matrix, counted, rows, Remains::default()));
             let mut source = Shards { parts: parts.collect(), layout: &layout };
             assert_eq!(Grower { splitter, limits }.grow(&mut source), one);
         }
@@ -204,14 +218,14 @@ fn heavy_rows_do_not_hide_light_ones() {
         if heavy { GradientPair { gradient: 0.0, hessian: 1e6 } } else { GradientPair { gradient: step, hessian: 1.0 } }
     };
     let pairs: Vec<GradientPair> = (0..n).map(pair).collect();
-    let gradients = rounded(&pairs, None);
+    let gradients = rounded(&pairs, Kind::Varying);
     let FixedGradients::Varying { pairs, .. } = &gradients else { panic!("hessians vary") };
     assert!(pairs[0] == FixedPair { gradient: 0, hessian: pairs[0].hessian } && pairs[1].hessian > 500);
     let layout = Layout::new(&matrix);
     let (params, active) = (params(), vec![true]);
     let splitter = Splitter { matrix: &matrix, layout: &layout, params: &params, active: &active };
-    let mut histogram = Histogram::new(&layout, true, n);
-    histogram.add_rows(&layout, &gradients, NodeRows::All(n), &active);
+    let mut histogram = Histogram::new(&layout, &gradients, n);
+    histogram.add_rows(&layout, &gradients, &NodeRows::Range(0..n), &active);
     let total = gradients.sums(&(0..n as u32).collect::<Vec<u32>>());
     let split = splitter.find(&histogram, total, gradients.units()).unwrap();
     assert_eq!(split.test, crate::split::BinTest::UpTo(29));

@@ -6,7 +6,7 @@ use tabwright_model::{FeatureColumn, Features};
 use super::*;
 use crate::binning::Binner;
 use crate::fixtures::rounded;
-use crate::gradient::GradientPair;
+use crate::gradient::{GradientPair, Kind};
 
 /// Bins of `n_features` columns whose values come from a small mixer.
 fn matrix(n_rows: usize, n_features: usize) -> BinnedMatrix {
@@ -18,13 +18,15 @@ fn matrix(n_rows: usize, n_features: usize) -> BinnedMatrix {
     Binner { max_bin: 255, min_data_in_bin: 1, seed: 0 }.bin(&Features::new(n_rows, columns))
 }
 
-fn gradients(n_rows: usize, constant: bool) -> FixedGradients {
+const KINDS: [Kind; 3] = [Kind::Constant(1.0), Kind::Bounded, Kind::Varying];
+
+fn gradients(n_rows: usize, kind: Kind) -> FixedGradients {
     let pair = |r: usize| {
         let bits = tabwright_core::random::mix(r as u64 + 17);
         GradientPair { gradient: (bits % 2001) as f64 - 1000.0, hessian: (bits >> 32) as f64 }
     };
     let pairs: Vec<GradientPair> = (0..n_rows).map(pair).collect();
-    rounded(&pairs, constant.then_some(1.0))
+    rounded(&pairs, kind)
 }
 
 fn sums(histogram: &Histogram, layout: &Layout, feature: usize) -> Vec<Sums> {
@@ -34,30 +36,39 @@ fn sums(histogram: &Histogram, layout: &Layout, feature: usize) -> Vec<Sums> {
 }
 
 fn build(layout: &Layout, gradients: &FixedGradients, rows: NodeRows<'_>, n: usize) -> Histogram {
-    let is_wide = matches!(gradients, FixedGradients::Varying { .. });
-    let mut histogram = Histogram::new(layout, is_wide, n);
-    histogram.add_rows(layout, gradients, rows, &vec![true; layout.places.len()]);
+    let mut histogram = Histogram::new(layout, gradients, n);
+    histogram.add_rows(layout, gradients, &rows, &vec![true; layout.places.len()]);
     histogram
+}
+
+/// The sums that a histogram should have, added one by one.
+fn expected(gradients: &FixedGradients, rows: &[u32]) -> Sums {
+    let FixedGradients::Bounded { coarse, .. } = gradients else { return gradients.sums(rows) };
+    let add = |sums: Sums, row: &u32| {
+        let pair = coarse[*row as usize];
+        sums + Sums { gradient: pair.gradient(), hessian: pair.hessian(), count: 1 }
+    };
+    rows.iter().fold(Sums::default(), add)
 }
 
 #[test]
 fn every_bin_has_the_sums_of_its_rows() {
-    let n = 3_000;
-    for constant in [true, false] {
+    // More rows than a tight cell holds.
+    let n = 9_000;
+    for kind in KINDS {
         for n_features in [1, 4, 7, 13, 40] {
             let matrix = matrix(n, n_features);
             let layout = Layout::new(&matrix);
-            let gradients = gradients(n, constant);
+            let gradients = gradients(n, kind);
             let list: Vec<u32> = (0..n as u32).filter(|r| r % 3 != 1).collect();
             let histogram = build(&layout, &gradients, NodeRows::List(&list), n);
-            assert_eq!(histogram.shift(), 0);
             for f in 0..n_features {
                 let found = sums(&histogram, &layout, f);
                 assert_eq!(found.is_empty(), matrix.features()[f].n_codes() < 2);
                 for (bin, sums) in found.iter().enumerate() {
                     let rows: Vec<u32> =
                         list.iter().copied().filter(|&r| matrix.column(f)[r as usize] as usize == bin).collect();
-                    assert_eq!(*sums, gradients.sums(&rows), "feature {f}, bin {bin}");
+                    assert_eq!(*sums, expected(&gradients, &rows), "{kind:?}, feature {f}, bin {bin}");
                 }
             }
         }
@@ -65,32 +76,50 @@ fn every_bin_has_the_sums_of_its_rows() {
 }
 
 #[test]
-fn large_nodes_are_cut_among_threads_without_a_trace() {
-    let n = 120_000;
+fn features_with_few_bins_share_a_lane() {
+    let n = 9_000;
+    let layout = Layout::new(&matrix(n, 20));
+    // Of 20 features, four each have 1, 2, 5, 40 and 255 bins: 40 · 5 go together, and 2 · 2 · 2 · 2.
+    assert_eq!(layout.n_lanes(), 4 + 4 + 1);
+    // Few rows are not worth more than 2 · 2: sums would come apart more often than they are made.
+    assert_eq!(Layout::new(&matrix(100, 20)).n_lanes(), 14);
+}
+
+#[test]
+fn rows_in_another_order_are_laid_out_as_if_they_were_new() {
+    let n = 5_000;
     let matrix = matrix(n, 9);
+    let order: Vec<u32> = (0..n as u32).map(|r| r * 7 % n as u32).collect();
+    assert_eq!(Layout::new(&matrix).take(&order), Layout::new(&matrix.take(&order)));
+}
+
+#[test]
+fn slabs_are_shared_among_threads_without_a_trace() {
+    let n = 6_000;
+    // Twelve slabs: more than four for each of two threads.
+    let matrix = matrix(n, 420);
     let layout = Layout::new(&matrix);
-    let list: Vec<u32> = (0..n as u32).collect();
-    for constant in [true, false] {
-        let gradients = gradients(n, constant);
-        let on = |threads: usize, rows: NodeRows<'_>| {
+    for kind in KINDS {
+        let gradients = gradients(n, kind);
+        let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let histogram = pool.install(|| build(&layout, &gradients, rows, n));
-            (0..9).map(|f| sums(&histogram, &layout, f)).collect::<Vec<_>>()
+            pool.install(|| {
+                assert_eq!(layout.is_wide(), threads < 3, "{threads} threads, {} slabs", layout.slabs.len());
+                build(&layout, &gradients, NodeRows::Range(0..n), n)
+            })
         };
-        let one = on(1, NodeRows::All(n));
-        assert!(one == on(2, NodeRows::All(n)));
-        assert!(one == on(3, NodeRows::List(&list)));
+        assert!(on(1) == on(2) && on(2) == on(8));
     }
 }
 
 proptest! {
     #[test]
-    fn a_node_is_the_sum_of_its_children(left in prop::collection::vec(any::<bool>(), 200), constant in any::<bool>()) {
+    fn a_node_is_the_sum_of_its_children(left in prop::collection::vec(any::<bool>(), 200), kind in 0usize..3) {
         let n = left.len();
         let layout = Layout::new(&matrix(n, 6));
-        let gradients = gradients(n, constant);
+        let gradients = gradients(n, KINDS[kind]);
         let (a, b): (Vec<u32>, Vec<u32>) = (0..n as u32).partition(|r| left[*r as usize]);
-        let node = build(&layout, &gradients, NodeRows::All(n), n);
+        let node = build(&layout, &gradients, NodeRows::Range(0..n), n);
         let (a, b) = (build(&layout, &gradients, NodeRows::List(&a), n), build(&layout, &gradients, NodeRows::List(&b), n));
         let mut merged = a.clone();
         merged.merge(&b, &layout);
@@ -100,7 +129,7 @@ proptest! {
             prop_assert_eq!(sums(&node, &layout, f), sums(&merged, &layout, f));
             prop_assert_eq!(sums(&rest, &layout, f), sums(&b, &layout, f));
         }
-        rest.clear(&layout, n);
+        rest.clear(&layout);
         prop_assert!((0..6).all(|f| sums(&rest, &layout, f).iter().all(|s| *s == Sums::default())));
     }
 }

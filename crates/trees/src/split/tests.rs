@@ -6,7 +6,7 @@ use tabwright_model::{FeatureColumn, Features};
 use super::*;
 use crate::binning::Binner;
 use crate::fixtures::rounded;
-use crate::gradient::GradientPair;
+use crate::gradient::{GradientPair, Kind};
 use crate::histogram::NodeRows;
 
 fn params() -> SplitParams {
@@ -38,10 +38,10 @@ fn find(columns: Vec<FeatureColumn>, gradients: &[f64], params: &SplitParams) ->
     let matrix = Binner { max_bin: 255, min_data_in_bin: 1, seed: 0 }.bin(&Features::new(n, columns));
     let layout = Layout::new(&matrix);
     let pairs: Vec<GradientPair> = gradients.iter().map(|&gradient| GradientPair { gradient, hessian: 1.0 }).collect();
-    let fixed = rounded(&pairs, Some(1.0));
-    let mut histogram = Histogram::new(&layout, false, n);
+    let fixed = rounded(&pairs, Kind::Constant(1.0));
+    let mut histogram = Histogram::new(&layout, &fixed, n);
     let active = vec![true; matrix.n_features()];
-    histogram.add_rows(&layout, &fixed, NodeRows::All(n), &active);
+    histogram.add_rows(&layout, &fixed, &NodeRows::Range(0..n), &active);
     let total = fixed.sums(&(0..n as u32).collect::<Vec<u32>>());
     let splitter = Splitter { matrix: &matrix, layout: &layout, params, active: &active };
     (splitter.find(&histogram, total, fixed.units()), matrix)
