@@ -29,6 +29,8 @@ pub struct Sample<'a> {
     pub task: &'a Task,
     /// The features of the rows.
     pub features: &'a Features,
+    /// The name of each feature; one-hot groups have that of their column.
+    pub names: &'a [String],
     /// Targets and weights of the rows; class weights are multiplied in.
     pub targets: &'a Targets,
     /// A key per row, for draws that follow the row and not its place.

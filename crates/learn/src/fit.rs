@@ -66,9 +66,11 @@ pub fn fit(
     let features = fitted.pipeline.transform(Rows::new(material.table.block(), set), &positions);
     let targets = material.targets.take(rows);
     let keys: Vec<u64> = rows.iter().map(|&r| material.keys[r as usize]).collect();
+    let names: Vec<String> = fitted.pipeline.outputs().iter().map(|output| output.name.clone()).collect();
     let sample = Sample {
         task: material.task(),
         features: &features,
+        names: &names,
         targets: &targets,
         keys: &keys,
         seed: material.seed,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tabwright_core::metric::Metric;
 use tabwright_core::suggest;
 
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ pub enum Value {
     Text(String),
     /// A number for each of some names, such as class weights.
     Map(BTreeMap<String, f64>),
+    /// Sets of names.
+    Sets(Vec<Vec<String>>),
     /// Not set (`"none"` in a configuration file).
     None,
 }
@@ -34,6 +37,7 @@ impl std::fmt::Display for Value {
             Value::Float(x) => write!(f, "{x:?}"),
             Value::Text(s) => write!(f, "\"{s}\""),
             Value::Map(m) => write!(f, "{m:?}"),
+            Value::Sets(sets) => write!(f, "{sets:?}"),
             Value::None => write!(f, "\"none\""),
         }
     }
@@ -54,6 +58,12 @@ pub enum Allowed {
     ClassWeight,
     /// A share in (0, 1], a whole number of columns, or one of `sqrt`, `log2`, `all`.
     MaxFeatures,
+    /// A table of column and direction: -1, 0 or 1.
+    Directions,
+    /// Lists of columns.
+    Sets,
+    /// The name of a metric.
+    Metric,
 }
 
 /// An end of a range.
@@ -85,6 +95,9 @@ impl std::fmt::Display for Allowed {
             }
             Allowed::Choice(words) => write!(f, "{}", words.join(", ")),
             Allowed::ClassWeight => write!(f, "\"balanced\" or a weight for each label"),
+            Allowed::Directions => write!(f, "-1, 0 or 1 for each of some columns, as {{ age = 1 }}"),
+            Allowed::Sets => write!(f, "lists of columns, as [[\"age\", \"income\"], [\"city\"]]"),
+            Allowed::Metric => write!(f, "a metric, such as \"roc_auc\""),
             Allowed::MaxFeatures => write!(f, "sqrt, log2, all, a share in (0, 1] or a number of columns"),
         }
     }
@@ -115,6 +128,15 @@ impl Allowed {
             (Allowed::ClassWeight, Value::Text(s)) => (s == "balanced").then(|| value.clone()),
             (Allowed::ClassWeight, Value::Map(m)) => {
                 (!m.is_empty() && m.values().all(|w| w.is_finite() && *w >= 0.0)).then(|| value.clone())
+            }
+            (Allowed::Directions, Value::Map(m)) => {
+                (!m.is_empty() && m.values().all(|d| [-1.0, 0.0, 1.0].contains(d))).then(|| value.clone())
+            }
+            (Allowed::Sets, Value::Sets(sets)) => {
+                (!sets.is_empty() && sets.iter().all(|set| !set.is_empty())).then(|| value.clone())
+            }
+            (Allowed::Metric, Value::Text(s)) => {
+                s.parse::<Metric>().ok().map(|metric| Value::Text(metric.name().to_owned()))
             }
             (Allowed::MaxFeatures, Value::Text(s)) => {
                 ["sqrt", "log2", "all"].contains(&s.as_str()).then(|| value.clone())
@@ -217,6 +239,22 @@ impl Params {
         }
     }
 
+    /// A number for each of some names, or `None` where it is not set.
+    pub fn map(&self, name: &str) -> Option<&BTreeMap<String, f64>> {
+        match self.get(name) {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// Sets of names, or `None` where they are not set.
+    pub fn sets(&self, name: &str) -> Option<&[Vec<String>]> {
+        match self.get(name) {
+            Value::Sets(sets) => Some(sets),
+            _ => None,
+        }
+    }
+
     /// All values by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v))
@@ -229,7 +267,7 @@ impl Params {
 }
 
 /// Parameters of other libraries that are settings of the whole run here.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 14] = [
     ("random_state", "use --seed"),
     ("seed", "use --seed"),
     ("n_jobs", "use --threads"),
@@ -238,6 +276,12 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("verbose", "progress is shown on a terminal"),
     ("objective", "it follows from the task"),
     ("scale_pos_weight", "use class_weight"),
+    ("boosting", "GOSS and DART are not supported yet"),
+    ("boosting_type", "GOSS and DART are not supported yet"),
+    ("booster", "DART and linear boosters are not supported yet"),
+    ("data_sample_strategy", "GOSS is not supported yet; use subsample"),
+    ("top_rate", "GOSS is not supported yet; use subsample"),
+    ("tweedie_variance_power", "Tweedie and Gamma are not supported yet; use objective = \"poisson\""),
 ];
 
 fn unknown(candidate: &str, parameter: &str, specs: &[Spec]) -> Error {

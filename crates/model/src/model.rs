@@ -76,6 +76,8 @@ pub enum Link {
     Logistic,
     /// The scores are unnormalised log-probabilities.
     Softmax,
+    /// The score is the logarithm of the prediction.
+    Exponential,
 }
 
 impl Link {
@@ -85,6 +87,7 @@ impl Link {
             Link::Identity => {}
             Link::Logistic => scores.iter_mut().for_each(|s| *s = numeric::sigmoid(*s)),
             Link::Softmax => scores.chunks_exact_mut(n_outputs).for_each(numeric::softmax),
+            Link::Exponential => scores.iter_mut().for_each(|s| *s = numeric::exp(*s)),
         }
     }
 }
@@ -132,7 +135,7 @@ impl Model {
             return Err(Error::Invalid(format!("the predictor gives {found} scores, the task needs {wanted}")));
         }
         match (&signature.task, link) {
-            (Task::Regression, Link::Identity)
+            (Task::Regression, Link::Identity | Link::Exponential)
             | (Task::Binary { .. }, Link::Identity | Link::Logistic)
             | (Task::Multiclass { .. }, Link::Identity | Link::Softmax) => {}
             (task, link) => {

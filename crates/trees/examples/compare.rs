@@ -62,6 +62,7 @@ fn main() {
                 targets: &train.targets,
                 task,
                 seed,
+                start: boost::Start::Constant,
                 early_stopping: None,
                 cancel: &never,
             };

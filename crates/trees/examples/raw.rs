@@ -39,6 +39,7 @@ fn main() {
                 targets: &targets,
                 task: &task,
                 seed: 42,
+                start: boost::Start::Constant,
                 early_stopping: None,
                 cancel: &never,
             };

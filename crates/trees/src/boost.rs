@@ -3,23 +3,27 @@
 mod booster;
 mod params;
 
-pub use params::BoostParams;
+pub use params::{BoostParams, Loss};
 
 pub use crate::grow::Growth;
 
+use tabwright_core::metric::Metric;
 use tabwright_core::{Cancel, Targets, Task};
 use tabwright_model::Features;
+use tabwright_model::model::Link;
 use tabwright_model::trees::Trees;
 
-use crate::error::Result;
-use crate::objective::{BinaryLogLoss, Objective, Softmax, SquaredError};
+use crate::error::{Error, Result};
+use crate::objective::{AbsoluteError, BinaryLogLoss, Huber, Objective, Poisson, Quantiles, Softmax, SquaredError};
 use crate::target::Checked;
 
 /// Held-out rows that decide when to stop.
 #[derive(Debug, Clone, Copy)]
 pub struct EarlyStopping<'a> {
-    /// Stops after this many rounds without a better loss.
+    /// Stops after this many rounds without a better score.
     pub rounds: usize,
+    /// What is better; none for the objective's loss.
+    pub metric: Option<Metric>,
     /// Features of the held-out rows.
     pub features: &'a Features,
     /// Targets and weights of the held-out rows.
@@ -37,10 +41,24 @@ pub struct Request<'a> {
     pub task: &'a Task,
     /// Seed of the draws of rows and columns.
     pub seed: u64,
+    /// What the first round starts from.
+    pub start: Start<'a>,
     /// Stops before the last round, where held-out rows say so.
     pub early_stopping: Option<EarlyStopping<'a>>,
     /// Looked at between rounds.
     pub cancel: &'a Cancel,
+}
+
+/// What boosting starts from.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Start<'a> {
+    /// The best constant.
+    #[default]
+    Constant,
+    /// The raw scores of another model, row-major `(n_rows, n_outputs)`, which are not part of the trees.
+    Scores(&'a [f64]),
+    /// Trees to which more are added.
+    Trees(&'a Trees),
 }
 
 /// What boosting returns.
@@ -60,19 +78,35 @@ pub struct Fitted {
 /// # Determinism
 /// The same request and parameters give the same trees, on any number of threads.
 pub fn fit(request: &Request<'_>, params: &BoostParams) -> Result<Fitted> {
-    match request.task {
-        Task::Binary { .. } => fit_objective(request, params, &BinaryLogLoss),
-        Task::Regression => fit_objective(request, params, &SquaredError),
-        Task::Multiclass { labels } => {
-            let k = labels.len() as f64;
-            let softmax = match params.growth {
-                Growth::Depthwise => Softmax { n_classes: labels.len(), hessian_factor: 2.0, from_shares: false },
-                Growth::Leafwise => {
-                    Softmax { n_classes: labels.len(), hessian_factor: k / (k - 1.0), from_shares: true }
-                }
-            };
-            fit_objective(request, params, &softmax)
+    params.validate()?;
+    fit_objective(request, params, objective(request.task, params).as_ref())
+}
+
+/// What turns the raw scores of a task and a loss into predictions.
+pub fn link(task: &Task, loss: &Loss) -> Link {
+    match (task, loss) {
+        (Task::Binary { .. }, _) => Link::Logistic,
+        (Task::Multiclass { .. }, _) => Link::Softmax,
+        (Task::Regression, Loss::Poisson) => Link::Exponential,
+        (Task::Regression, _) => Link::Identity,
+    }
+}
+
+fn objective(task: &Task, params: &BoostParams) -> Box<dyn Objective> {
+    match (task, &params.loss) {
+        (Task::Binary { .. }, _) => Box::new(BinaryLogLoss),
+        (Task::Multiclass { labels }, _) => {
+            let (n_classes, k) = (labels.len(), labels.len() as f64);
+            Box::new(match params.growth {
+                Growth::Depthwise => Softmax { n_classes, hessian_factor: 2.0, from_shares: false },
+                Growth::Leafwise => Softmax { n_classes, hessian_factor: k / (k - 1.0), from_shares: true },
+            })
         }
+        (Task::Regression, Loss::OfTask) => Box::new(SquaredError),
+        (Task::Regression, Loss::Absolute) => Box::new(AbsoluteError),
+        (Task::Regression, Loss::Huber(delta)) => Box::new(Huber { delta: *delta }),
+        (Task::Regression, Loss::Quantiles(levels)) => Box::new(Quantiles { levels: levels.clone() }),
+        (Task::Regression, Loss::Poisson) => Box::new(Poisson),
     }
 }
 
@@ -82,12 +116,25 @@ pub fn fit(request: &Request<'_>, params: &BoostParams) -> Result<Fitted> {
 /// As [`fit`].
 pub fn fit_objective(request: &Request<'_>, params: &BoostParams, objective: &dyn Objective) -> Result<Fitted> {
     params.validate()?;
+    params.check_constraints(request.features)?;
+    check_labels(request.targets, objective)?;
     let fitting = Checked::new(request.features, request.targets, request.task)?;
     let held_out = match &request.early_stopping {
         None => None,
         Some(stopping) => Some(Checked::new(stopping.features, stopping.targets, request.task)?),
     };
     booster::boost(request, params, objective, &fitting, held_out.as_ref(), booster::SORTED_ROWS)
+}
+
+fn check_labels(targets: &Targets, objective: &dyn Objective) -> Result<()> {
+    let Some(least) = objective.least_label() else { return Ok(()) };
+    match targets.values.iter().position(|y| *y < least) {
+        None => Ok(()),
+        Some(row) => {
+            let allowed = format!("numbers from {least} on");
+            Err(Error::Target { row, found: targets.values[row], allowed })
+        }
+    }
 }
 
 #[cfg(test)]

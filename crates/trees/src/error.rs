@@ -43,6 +43,18 @@ pub enum Error {
         /// What is allowed.
         allowed: String,
     },
+    /// A constraint cannot be kept.
+    #[error("constraint: {why}")]
+    Constraint {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What boosting goes on from does not fit the rows.
+    #[error("cannot go on from there: {why}")]
+    Start {
+        /// What does not fit.
+        why: String,
+    },
     /// A weight cannot be used.
     #[error("row {row} has the weight {found}; allowed: 0 or a positive finite number")]
     Weight {

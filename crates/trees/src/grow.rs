@@ -18,7 +18,8 @@ pub use listed::{ListedRows, Remains};
 
 use crate::gradient::{Sums, Units};
 use crate::histogram::Histogram;
-use crate::split::{BinSplit, Splitter};
+use crate::columns::Columns;
+use crate::split::{BinSplit, Limits, Rules, Splitter};
 
 /// In which order a tree grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +100,8 @@ pub struct GrownTree {
     pub leaf_nodes: Vec<NodeId>,
     /// Fine sums of each leaf.
     pub leaf_sums: Vec<Sums>,
+    /// Between which values each leaf must lie.
+    pub leaf_limits: Vec<Limits>,
 }
 
 impl GrownTree {
@@ -134,6 +137,9 @@ struct Candidate {
     split: BinSplit,
     /// Kept so that a child can be subtracted from it; none where memory is short.
     histogram: Option<Histogram>,
+    /// Limits of the children.
+    limits: (Limits, Limits),
+    path: Vec<u32>,
 }
 
 impl PartialEq for Candidate {
@@ -200,13 +206,18 @@ struct Open {
     node: NodeId,
     depth: usize,
     total: Sums,
+    limits: Limits,
+    /// Features that its ancestors ask, where that matters.
+    path: Vec<u32>,
 }
 
 /// Grows trees.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Grower<'a> {
     /// Finds the splits.
     pub splitter: Splitter<'a>,
+    /// Which features nodes may ask.
+    pub columns: &'a Columns<'a>,
     /// How far trees grow.
     pub limits: GrowLimits,
 }
@@ -220,7 +231,7 @@ impl Grower<'_> {
         let mut made: Vec<NodeSplit> = Vec::new();
         let mut waiting = Waiting::new(self.limits.growth);
         self.open_root(source, &mut waiting);
-        let mut n_nodes = 1;
+        let mut limits = vec![Limits::NONE];
         while made.len() + 1 < self.limits.max_leaves {
             let chosen = waiting.next_round(self.limits.max_leaves - 1 - made.len());
             if chosen.is_empty() {
@@ -229,8 +240,9 @@ impl Grower<'_> {
             let splits: Vec<NodeSplit> = chosen
                 .iter()
                 .map(|candidate| {
-                    n_nodes += 2;
-                    NodeSplit { node: candidate.node, split: candidate.split, left: n_nodes - 2, right: n_nodes - 1 }
+                    let left = limits.len();
+                    limits.extend([candidate.limits.0, candidate.limits.1]);
+                    NodeSplit { node: candidate.node, split: candidate.split, left, right: left + 1 }
                 })
                 .collect();
             made.extend_from_slice(&splits);
@@ -238,7 +250,7 @@ impl Grower<'_> {
             let is_last = made.len() + 1 >= self.limits.max_leaves;
             self.split(source, chosen, &splits, is_last, &mut waiting);
         }
-        finish(source, &made)
+        finish(source, &made, &limits)
     }
 
     fn open_root(&self, source: &mut dyn Histograms, waiting: &mut Waiting) {
@@ -249,14 +261,17 @@ impl Grower<'_> {
         // Every feature counts every row, so the sums of any one are those of the node.
         let mut sums = Vec::new();
         let total = (0..self.splitter.matrix.n_features()).find_map(|f| {
-            if !self.splitter.active[f] {
+            if !self.columns.active[f] {
                 return None;
             }
             histogram.sums_into(self.splitter.layout, f, &mut sums);
             (!sums.is_empty()).then(|| sums.iter().fold(Sums::default(), |a, b| a + *b))
         });
         match total {
-            Some(total) => self.evaluate(source, vec![(Open { node: 0, depth: 0, total }, histogram)], waiting),
+            Some(total) => {
+                let root = Open { node: 0, depth: 0, total, limits: Limits::NONE, path: Vec::new() };
+                self.evaluate(source, vec![(root, histogram)], waiting);
+            }
             None => source.recycle(histogram),
         }
     }
@@ -274,8 +289,13 @@ impl Grower<'_> {
         let mut plans = Vec::new();
         for (parent, made) in parents.into_iter().zip(splits) {
             let depth = parent.depth + 1;
-            let left = Open { node: made.left, depth, total: made.split.left };
-            let right = Open { node: made.right, depth, total: made.split.right };
+            let mut path = parent.path;
+            if !self.columns.together.is_empty() {
+                path.push(made.split.feature as u32);
+            }
+            let (below, above) = parent.limits;
+            let left = Open { node: made.left, depth, total: made.split.left, limits: below, path: path.clone() };
+            let right = Open { node: made.right, depth, total: made.split.right, limits: above, path };
             let (small, large) = if left.total.count <= right.total.count { (left, right) } else { (right, left) };
             let (small_open, large_open) = match is_last {
                 true => (false, false),
@@ -327,23 +347,27 @@ impl Grower<'_> {
     /// Looks for the splits of some nodes; a node without one stays a leaf.
     fn evaluate(&self, source: &mut dyn Histograms, open: Vec<(Open, Histogram)>, waiting: &mut Waiting) {
         let units = source.units();
-        let find = |(open, histogram): &(Open, Histogram)| self.splitter.find(histogram, open.total, units);
+        let find = |(open, histogram): &(Open, Histogram)| {
+            let allowed = self.columns.of_node(open.depth, open.node, &open.path);
+            self.splitter.find(histogram, open.total, units, &Rules { allowed, limits: open.limits })
+        };
         let splits: Vec<Option<BinSplit>> = if open.len() * self.splitter.layout.n_bins() < PARALLEL_BINS {
             open.iter().map(find).collect()
         } else {
             open.par_iter().with_max_len(1).map(find).collect()
         };
-        for ((Open { node, depth, .. }, histogram), split) in open.into_iter().zip(splits) {
+        for ((Open { node, depth, limits, path, .. }, histogram), split) in open.into_iter().zip(splits) {
             match split {
                 None => source.recycle(histogram),
                 Some(split) => {
+                    let limits = self.splitter.limits_of_children(&split, histogram.units(units), limits);
                     let histogram = if waiting.held_bytes + histogram.bytes() <= POOL_BYTES {
                         Some(histogram)
                     } else {
                         source.recycle(histogram);
                         None
                     };
-                    waiting.push(Candidate { node, depth, split, histogram });
+                    waiting.push(Candidate { node, depth, split, histogram, limits, path });
                 }
             }
         }
@@ -351,7 +375,7 @@ impl Grower<'_> {
 }
 
 /// Numbers splits and leaves, and asks for the leaves' sums.
-fn finish(source: &mut dyn Histograms, made: &[NodeSplit]) -> GrownTree {
+fn finish(source: &mut dyn Histograms, made: &[NodeSplit], limits: &[Limits]) -> GrownTree {
     let mut place = vec![None; 2 * made.len() + 1];
     made.iter().enumerate().for_each(|(i, s)| place[s.node] = Some(i));
     let leaf_nodes: Vec<NodeId> = (0..place.len()).filter(|&node| place[node].is_none()).collect();
@@ -361,7 +385,8 @@ fn finish(source: &mut dyn Histograms, made: &[NodeSplit]) -> GrownTree {
     let splits = made.iter().map(|s| GrownSplit { split: s.split, left: child(s.left), right: child(s.right) });
     let splits = splits.collect();
     let leaf_sums = source.sums(&leaf_nodes);
-    GrownTree { splits, leaf_nodes, leaf_sums }
+    let leaf_limits = leaf_nodes.iter().map(|&leaf| limits[leaf]).collect();
+    GrownTree { splits, leaf_nodes, leaf_sums, leaf_limits }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 pub mod binning;
 pub mod boost;
 pub mod cell;
+pub mod columns;
 pub mod error;
 #[cfg(test)]
 mod fixtures;

@@ -24,6 +24,12 @@ impl Labels<'_> {
         self.weights.map_or(1.0, |w| w[row])
     }
 
+    /// The weighted quantile of the values.
+    fn quantile(&self, share: f64) -> f64 {
+        let mut rows: Vec<(f64, f64)> = self.values.iter().enumerate().map(|(i, &v)| (v, self.weight(i))).collect();
+        weighted_quantile(&mut rows, share)
+    }
+
     /// The weighted mean of a function of the rows.
     fn mean(&self, value: impl Fn(usize) -> f64 + Sync) -> f64 {
         let total = parallel::sum(self.values.len(), |i| self.weight(i));
@@ -45,6 +51,16 @@ pub trait Objective: Send + Sync {
     /// What is known of the gradients and hessians of rows of weight 1.
     fn kind(&self) -> Kind {
         Kind::Varying
+    }
+
+    /// The quantile of what a leaf's rows lack that is its value, where a step along the gradient says little about it.
+    fn leaf_quantile(&self, _output: usize) -> Option<f64> {
+        None
+    }
+
+    /// Which targets can be learned; none for all that the task allows.
+    fn least_label(&self) -> Option<f64> {
+        None
     }
 
     /// The loss of one row of weight 1.
@@ -181,6 +197,178 @@ impl Objective for SquaredError {
     }
 }
 
+/// The absolute error; the score is the median.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AbsoluteError;
+
+impl Objective for AbsoluteError {
+    fn n_outputs(&self) -> usize {
+        1
+    }
+
+    fn base_scores(&self, labels: Labels<'_>) -> Vec<f64> {
+        vec![labels.quantile(0.5)]
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Constant(1.0)
+    }
+
+    fn leaf_quantile(&self, _: usize) -> Option<f64> {
+        Some(0.5)
+    }
+
+    fn loss(&self, scores: &[f64], label: f64) -> f64 {
+        (scores[0] - label).abs()
+    }
+
+    fn derivatives(&self, scores: &[f64], labels: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        gradients.iter_mut().zip(scores).zip(labels).for_each(|((g, score), label)| *g = sign(score - label));
+        hessians.fill(1.0);
+    }
+}
+
+/// Half the squared error up to a distance, beyond it as many times the distance: outliers pull no harder than that.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Huber {
+    /// The distance, above 0.
+    pub delta: f64,
+}
+
+impl Objective for Huber {
+    fn n_outputs(&self) -> usize {
+        1
+    }
+
+    fn base_scores(&self, labels: Labels<'_>) -> Vec<f64> {
+        vec![labels.quantile(0.5)]
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Constant(1.0)
+    }
+
+    fn loss(&self, scores: &[f64], label: f64) -> f64 {
+        let error = (scores[0] - label).abs();
+        if error <= self.delta { 0.5 * error * error } else { self.delta * (error - 0.5 * self.delta) }
+    }
+
+    fn derivatives(&self, scores: &[f64], labels: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        let rows = gradients.iter_mut().zip(scores).zip(labels);
+        rows.for_each(|((g, score), label)| *g = (score - label).clamp(-self.delta, self.delta));
+        hessians.fill(1.0);
+    }
+}
+
+/// The pinball loss of one or more quantiles, an output each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quantiles {
+    /// Shares of the targets below, each above 0 and below 1.
+    pub levels: Vec<f64>,
+}
+
+impl Objective for Quantiles {
+    fn n_outputs(&self) -> usize {
+        self.levels.len()
+    }
+
+    fn base_scores(&self, labels: Labels<'_>) -> Vec<f64> {
+        self.levels.iter().map(|&level| labels.quantile(level)).collect()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Constant(1.0)
+    }
+
+    fn leaf_quantile(&self, output: usize) -> Option<f64> {
+        Some(self.levels[output])
+    }
+
+    fn loss(&self, scores: &[f64], label: f64) -> f64 {
+        let pinball = |(score, level): (&f64, &f64)| {
+            let error = label - score;
+            if error > 0.0 { level * error } else { (level - 1.0) * error }
+        };
+        scores.iter().zip(&self.levels).map(pinball).fold(0.0, |a, b| a + b)
+    }
+
+    fn derivatives(&self, scores: &[f64], labels: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        let k = self.levels.len();
+        for ((gradients, scores), label) in gradients.chunks_exact_mut(k).zip(scores.chunks_exact(k)).zip(labels) {
+            for ((g, score), level) in gradients.iter_mut().zip(scores).zip(&self.levels) {
+                *g = if label > score { -level } else { 1.0 - level };
+            }
+        }
+        hessians.fill(1.0);
+    }
+}
+
+/// The negative log-likelihood of counts, without what does not depend on the score; the score is the logarithm of their
+/// mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Poisson;
+
+/// Added to the score in the hessian, so that steps from far below the mean are not too long (XGBoost's and LightGBM's
+/// `max_delta_step`).
+const POISSON_CAUTION: f64 = 0.7;
+/// Scores whose exponential is still a number with room above.
+const LARGEST_EXPONENT: f64 = 300.0;
+
+impl Objective for Poisson {
+    fn n_outputs(&self) -> usize {
+        1
+    }
+
+    fn base_scores(&self, labels: Labels<'_>) -> Vec<f64> {
+        vec![numeric::ln(at_least(labels.mean(|i| labels.values[i]), LEAST_SHARE))]
+    }
+
+    fn least_label(&self) -> Option<f64> {
+        Some(0.0)
+    }
+
+    fn loss(&self, scores: &[f64], label: f64) -> f64 {
+        numeric::exp(scores[0].min(LARGEST_EXPONENT)) - label * scores[0]
+    }
+
+    fn derivatives(&self, scores: &[f64], labels: &[f64], gradients: &mut [f64], hessians: &mut [f64]) {
+        let rows = scores.iter().zip(labels).zip(gradients.iter_mut().zip(hessians));
+        for ((score, label), (gradient, hessian)) in rows {
+            let score = if *score > LARGEST_EXPONENT { LARGEST_EXPONENT } else { *score };
+            *gradient = numeric::exp(score) - label;
+            *hessian = at_least(numeric::exp(score + POISSON_CAUTION), LEAST_HESSIAN);
+        }
+    }
+}
+
+/// 1, -1, or 0 for 0.
+fn sign(x: f64) -> f64 {
+    if x > 0.0 {
+        1.0
+    } else if x < 0.0 {
+        -1.0
+    } else {
+        0.0
+    }
+}
+
+/// The least of some values such that those up to it have at least a share of the weight; `rows` are values and weights.
+///
+/// # Panics
+/// If there is none.
+pub(crate) fn weighted_quantile(rows: &mut [(f64, f64)], share: f64) -> f64 {
+    rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let total = rows.iter().fold(0.0, |total, row| total + row.1);
+    let mut weight = 0.0;
+    for row in rows.iter() {
+        weight += row.1;
+        if weight >= share * total {
+            return row.0;
+        }
+    }
+    rows.last().expect("invariant: a leaf has rows").0
+}
+
 /// `f64::max` leaves open which zero it returns.
 fn at_least(x: f64, least: f64) -> f64 {
     if x > least { x } else { least }
@@ -210,7 +398,9 @@ mod tests {
             let gradient = (objective.loss(&up, label) - objective.loss(&down, label)) / (2.0 * STEP);
             let hessian = (derivatives(&up).0[i] - derivatives(&down).0[i]) / (2.0 * STEP);
             assert!((gradients[i] - gradient).abs() < 1e-6, "{} {gradient}", gradients[i]);
-            assert!((hessians[i] - hessian_factor * hessian).abs() < 1e-6, "{} {hessian}", hessians[i]);
+            // Where the loss has no curvature, the hessian only says how long steps are.
+            let is_true = hessian_factor == 0.0 || (hessians[i] - hessian_factor * hessian).abs() < 1e-6;
+            assert!(is_true, "{} {hessian}", hessians[i]);
         }
     }
 
@@ -221,6 +411,10 @@ mod tests {
                 check(&BinaryLogLoss, &[score], label, 1.0);
             }
             check(&SquaredError, &[score], 1.25, 1.0);
+            check(&Huber { delta: 1.0 }, &[score], 0.2, if score.abs() < 1.0 { 1.0 } else { 0.0 });
+            check(&Poisson, &[score], 2.0, numeric::exp(POISSON_CAUTION));
+            check(&AbsoluteError, &[score], 0.3, 0.0);
+            check(&Quantiles { levels: vec![0.1, 0.5, 0.9] }, &[score, 0.3, -1.0], 0.7, 0.0);
             let softmax = Softmax { n_classes: 3, hessian_factor: 2.0, from_shares: false };
             check(&softmax, &[score, 0.3, -1.0], 2.0, 2.0);
         }

@@ -8,6 +8,8 @@
 //! Gains and leaf values: Chen and Guestrin, "XGBoost" (2016), equations 6 and 7. Sorted categories: Fisher, "On grouping
 //! for maximum homogeneity" (1958), with the smoothing of LightGBM (Ke et al., 2017).
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use crate::binning::{BinnedMatrix, Bins, FeatureBins};
@@ -64,9 +66,47 @@ impl SplitParams {
 
     /// The best value of a leaf.
     pub fn leaf_value(&self, gradient: f64, hessian: f64) -> f64 {
-        let weight = hessian + self.reg_lambda;
+        self.value(gradient, hessian, self.reg_lambda)
+    }
+
+    fn value(&self, gradient: f64, hessian: f64, l2: f64) -> f64 {
+        let weight = hessian + l2;
         if weight > 0.0 { -self.shrunk(gradient) / weight } else { 0.0 }
     }
+
+    /// What a leaf of any value improves, times two; its largest value is [`SplitParams::score`].
+    fn score_of_value(&self, value: f64, gradient: f64, hessian: f64, l2: f64) -> f64 {
+        -(2.0 * gradient * value + (hessian + l2) * value * value) - 2.0 * self.reg_alpha * value.abs()
+    }
+}
+
+/// Between which values the leaves below a node lie, so that features keep the direction that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Least value.
+    pub least: f64,
+    /// Largest value.
+    pub most: f64,
+}
+
+impl Limits {
+    /// Any value.
+    pub const NONE: Limits = Limits { least: f64::NEG_INFINITY, most: f64::INFINITY };
+
+    /// The nearest value within.
+    pub fn clamp(self, value: f64) -> f64 {
+        let value = if value < self.least { self.least } else { value };
+        if value > self.most { self.most } else { value }
+    }
+}
+
+/// What a node may do.
+#[derive(Debug, Clone)]
+pub struct Rules<'a> {
+    /// The features that it may ask.
+    pub allowed: Cow<'a, [bool]>,
+    /// Between which values its leaves lie.
+    pub limits: Limits,
 }
 
 /// What a split asks of a bin.
@@ -124,8 +164,9 @@ pub struct Splitter<'a> {
     pub layout: &'a Layout,
     /// What splits may be.
     pub params: &'a SplitParams,
-    /// The features that may be asked.
-    pub active: &'a [bool],
+    /// The direction of each feature: 1 if predictions must not fall with it, -1 if they must not rise. Empty where there is
+    /// none.
+    pub monotone: &'a [i8],
 }
 
 impl Splitter<'_> {
@@ -133,15 +174,15 @@ impl Splitter<'_> {
     ///
     /// # Determinism
     /// Of equal gains the first by (feature, bin) wins, whatever the number of threads.
-    pub fn find(&self, histogram: &Histogram, total: Sums, units: Units) -> Option<BinSplit> {
+    pub fn find(&self, histogram: &Histogram, total: Sums, units: Units, rules: &Rules<'_>) -> Option<BinSplit> {
         let units = histogram.units(units);
         let features = 0..self.matrix.n_features();
         let find = |sums: &mut Vec<Sums>, feature: usize| {
-            if !self.active[feature] {
+            if !rules.allowed[feature] {
                 return None;
             }
             histogram.sums_into(self.layout, feature, sums);
-            self.of_feature(feature, sums, total, units)
+            self.of_feature(feature, sums, total, units, rules.limits)
         };
         let better = |a: Option<BinSplit>, b: Option<BinSplit>| match (a, b) {
             (Some(a), Some(b)) => Some(if b.gain > a.gain { b } else { a }),
@@ -156,12 +197,37 @@ impl Splitter<'_> {
         }
     }
 
-    fn of_feature(&self, feature: usize, sums: &[Sums], total: Sums, units: Units) -> Option<BinSplit> {
+    /// The limits of the children of a split: where a feature has a direction, they meet in the middle.
+    pub fn limits_of_children(&self, split: &BinSplit, units: Units, limits: Limits) -> (Limits, Limits) {
+        let value = |sums: Sums| {
+            let Weighed { gradient, hessian } = weigh(sums, units);
+            limits.clamp(self.params.leaf_value(gradient, hessian))
+        };
+        let middle = value(split.left) / 2.0 + value(split.right) / 2.0;
+        let (below, above) = (Limits { most: middle, ..limits }, Limits { least: middle, ..limits });
+        match self.monotone.get(split.feature) {
+            Some(1) => (below, above),
+            Some(-1) => (above, below),
+            _ => (limits, limits),
+        }
+    }
+
+    fn of_feature(
+        &self,
+        feature: usize,
+        sums: &[Sums],
+        total: Sums,
+        units: Units,
+        limits: Limits,
+    ) -> Option<BinSplit> {
         if sums.is_empty() {
             return None;
         }
         let bins = &self.matrix.features()[feature];
         let mut search = Search::new(self.params, feature, total, units);
+        if !self.monotone.is_empty() {
+            search.keep_direction(self.monotone[feature], limits);
+        }
         match &bins.bins {
             Bins::Number(_) => search.cut(sums, bins.n_values()),
             Bins::Category(_) if bins.n_values() <= self.params.max_cat_to_onehot => search.one_against_rest(sums),
@@ -199,6 +265,8 @@ struct Search<'a> {
     /// Score of both children of the best split; before there is one, what must be exceeded.
     score: f64,
     best: Option<BinSplit>,
+    /// A direction of this feature, and limits of the node, where any feature has a direction.
+    direction: Option<(i8, Limits)>,
 }
 
 impl<'a> Search<'a> {
@@ -206,10 +274,30 @@ impl<'a> Search<'a> {
         let weighed = weigh(total, units);
         let l2 = params.reg_lambda;
         let parent = params.score(weighed.gradient, weighed.hessian, l2);
-        // The larger of: a gain of gamma, and one beyond rounding errors.
-        let (least, certain) = (parent + params.gamma, parent / (1.0 - LEAST_RELATIVE_GAIN));
-        let score = if least > certain { least } else { certain };
-        Search { params, feature, total, units, weighed, parent, l2, score, best: None }
+        let score = least_score(params, parent);
+        Search { params, feature, total, units, weighed, parent, l2, score, best: None, direction: None }
+    }
+
+    /// Leaves must lie within limits, and rise or fall with the feature.
+    fn keep_direction(&mut self, direction: i8, limits: Limits) {
+        let Weighed { gradient, hessian } = self.weighed;
+        let value = limits.clamp(self.params.value(gradient, hessian, self.l2));
+        self.parent = self.params.score_of_value(value, gradient, hessian, self.l2);
+        self.score = least_score(self.params, self.parent);
+        self.direction = Some((direction, limits));
+    }
+
+    /// The score of two leaves within limits; none if they stand in the wrong order.
+    fn score_within(&self, direction: i8, limits: Limits, l: Weighed, r: Weighed) -> Option<f64> {
+        let value = |side: Weighed| limits.clamp(self.params.value(side.gradient, side.hessian, self.l2));
+        let (left, right) = (value(l), value(r));
+        if (direction > 0 && left > right) || (direction < 0 && left < right) {
+            return None;
+        }
+        let score = |value: f64, side: Weighed| {
+            self.params.score_of_value(value, side.gradient, side.hessian, self.l2)
+        };
+        Some(score(left, l) + score(right, r))
     }
 
     /// Whether a side may be a child.
@@ -232,14 +320,26 @@ impl<'a> Search<'a> {
         if l.hessian < least || r.hessian < least || l_weight <= 0.0 || r_weight <= 0.0 {
             return;
         }
+        if let Some((direction, limits)) = self.direction {
+            if let Some(score) = self.score_within(direction, limits, l, r)
+                && score > self.score
+            {
+                self.keep(score, left, missing_left, test());
+            }
+            return;
+        }
         // The sum of two quotients is compared as one, multiplied out: most bins need no division.
         let (l_rest, r_rest) = (self.params.shrunk(l.gradient), self.params.shrunk(r.gradient));
         let (above, below) = (l_rest * l_rest * r_weight + r_rest * r_rest * l_weight, l_weight * r_weight);
         if above > self.score * below {
-            self.score = above / below;
-            let (feature, gain, right) = (self.feature, self.score - self.parent, self.total - left);
-            self.best = Some(BinSplit { feature, test: test(), missing_left, gain, left, right });
+            self.keep(above / below, left, missing_left, test());
         }
+    }
+
+    fn keep(&mut self, score: f64, left: Sums, missing_left: bool, test: BinTest) {
+        self.score = score;
+        let (feature, gain, right) = (self.feature, score - self.parent, self.total - left);
+        self.best = Some(BinSplit { feature, test, missing_left, gain, left, right });
     }
 
     /// Cuts between bins of numbers.
@@ -311,6 +411,12 @@ impl<'a> Search<'a> {
             }
         }
     }
+}
+
+/// What the children must exceed together: a gain of gamma, and one beyond rounding errors.
+fn least_score(params: &SplitParams, parent: f64) -> f64 {
+    let (least, certain) = (parent + params.gamma, parent / (1.0 - LEAST_RELATIVE_GAIN));
+    if least > certain { least } else { certain }
 }
 
 fn weigh(sums: Sums, units: Units) -> Weighed {

@@ -1,11 +1,14 @@
 //! The boosted trees: `gbdt_depthwise` with XGBoost's names and defaults, `gbdt_leafwise` with LightGBM's. Each accepts
 //! the other library's spellings, and either library's name.
 
+use std::collections::BTreeMap;
+
+use tabwright_core::metric::Metric;
 use tabwright_core::random::{Keyed, Purpose};
-use tabwright_core::{Targets, Task};
-use tabwright_model::Features;
-use tabwright_model::model::{Link, Predictor};
-use tabwright_trees::boost::{self, BoostParams, EarlyStopping, Growth};
+use tabwright_core::{Targets, suggest};
+use tabwright_model::model::Predictor;
+use tabwright_model::{FeatureColumn, Features};
+use tabwright_trees::boost::{self, BoostParams, EarlyStopping, Growth, Loss, Start};
 
 use super::{CandidateType, Learned, Learner, Sample, Tasks};
 use crate::error::{Error, Result};
@@ -25,12 +28,37 @@ pub(super) fn types() -> Vec<CandidateType> {
 }
 
 fn candidate(name: &'static str, defaults: BoostParams) -> CandidateType {
-    CandidateType::new(name, Family::Trees, Tasks::Any, specs(&defaults), move |_, params| {
-        let (params, early_stopping_rounds) = boost_params(params, defaults.growth);
-        params.validate()?;
-        Ok(Box::new(Boosted { params, early_stopping_rounds }))
+    CandidateType::new(name, Family::Trees, Tasks::Any, specs(&defaults), move |task, params| {
+        let asked = params.text("objective").unwrap_or(OF_TASK);
+        if asked != OF_TASK && task.is_classification() {
+            return Err(Error::Parameter {
+                candidate: name.to_owned(),
+                parameter: "objective".to_owned(),
+                found: format!("\"{asked}\""),
+                allowed: format!("\"{OF_TASK}\" for classes (the log-loss); the others are for numbers"),
+            });
+        }
+        let metric = match params.text("early_stopping_metric") {
+            None => None,
+            Some(metric) => Some(Metric::parse_for(metric, task)?),
+        };
+        let boosted = Boosted {
+            name,
+            params: boost_params(params, defaults.growth),
+            early_stopping_rounds: params.integer("early_stopping_rounds").map(|r| r as u32),
+            metric,
+            directions: params.map("monotone_constraints").cloned().unwrap_or_default(),
+            together: params.sets("interaction_constraints").unwrap_or_default().to_vec(),
+        };
+        boosted.params.validate()?;
+        Ok(Box::new(boosted))
     })
 }
+
+/// The objective that follows from the task.
+const OF_TASK: &str = "of_task";
+/// The others, for numbers.
+const OBJECTIVES: &[&str] = &[OF_TASK, "absolute_error", "huber", "quantile", "poisson"];
 
 fn specs(defaults: &BoostParams) -> Vec<Spec> {
     let count = |n: usize| Value::Integer(n as i64);
@@ -53,6 +81,34 @@ fn specs(defaults: &BoostParams) -> Vec<Spec> {
             Value::Float(defaults.learning_rate),
             Allowed::Float(Bound::Open(0.0), Bound::Closed(10.0)),
             "What each tree's answer is multiplied by.",
+        ),
+        spec(
+            "learning_rate_decay",
+            &[],
+            Value::Float(defaults.learning_rate_decay),
+            share,
+            "What the learning rate is multiplied by from round to round.",
+        ),
+        spec(
+            "objective",
+            &["loss"],
+            Value::Text(OF_TASK.to_owned()),
+            Allowed::Choice(OBJECTIVES),
+            "What is minimised: the log-loss of classes and the squared error of numbers, or another loss for numbers.",
+        ),
+        spec(
+            "huber_delta",
+            &[],
+            Value::Float(1.0),
+            Allowed::Float(Bound::Open(0.0), Bound::Open(f64::INFINITY)),
+            "With the objective \"huber\": the error beyond which it counts by its size and not by its square.",
+        ),
+        spec(
+            "quantile_level",
+            &["quantile_alpha"],
+            Value::Float(0.5),
+            Allowed::Float(Bound::Open(0.0), Bound::Open(1.0)),
+            "With the objective \"quantile\": the share of targets that should lie below the prediction.",
         ),
         optional(spec(
             "max_depth",
@@ -118,6 +174,34 @@ fn specs(defaults: &BoostParams) -> Vec<Spec> {
             "Share of the columns that each tree sees.",
         ),
         spec(
+            "colsample_bylevel",
+            &[],
+            Value::Float(defaults.colsample_bylevel),
+            share,
+            "Share of a tree's columns that each of its levels sees.",
+        ),
+        spec(
+            "colsample_bynode",
+            &["feature_fraction_bynode"],
+            Value::Float(defaults.colsample_bynode),
+            share,
+            "Share of a level's columns that each of its nodes sees.",
+        ),
+        optional(spec(
+            "monotone_constraints",
+            &[],
+            Value::None,
+            Allowed::Directions,
+            "Columns with which predictions must not fall (1) or must not rise (-1).",
+        )),
+        optional(spec(
+            "interaction_constraints",
+            &[],
+            Value::None,
+            Allowed::Sets,
+            "Lists of columns that may stand on one path of a tree; a column in no list stands by itself.",
+        )),
+        spec(
             "max_bin",
             &["max_bins"],
             count(defaults.max_bin),
@@ -173,18 +257,34 @@ fn specs(defaults: &BoostParams) -> Vec<Spec> {
             Allowed::Integer(1, 1_000_000),
             "Stops after this many rounds without a better score on a held-out tenth of the fitting rows; the last fit then takes the rounds that were found.",
         )),
+        optional(spec(
+            "early_stopping_metric",
+            &["eval_metric"],
+            Value::None,
+            Allowed::Metric,
+            "The score that early stopping follows. \"none\": what the objective minimises.",
+        )),
     ]
 }
 
-fn boost_params(params: &Params, growth: Growth) -> (BoostParams, Option<u32>) {
+fn boost_params(params: &Params, growth: Growth) -> BoostParams {
     // Every parameter has a value or a default of its own, so nothing is left for these zeros.
     let integer = |name: &str| params.integer(name).map(|i| i as usize);
     let count = |name: &str| integer(name).unwrap_or(0);
     let float = |name: &str| params.float(name).unwrap_or(0.0);
-    let resolved = BoostParams {
+    let loss = match params.text("objective") {
+        Some("absolute_error") => Loss::Absolute,
+        Some("huber") => Loss::Huber(float("huber_delta")),
+        Some("quantile") => Loss::Quantiles(vec![float("quantile_level")]),
+        Some("poisson") => Loss::Poisson,
+        _ => Loss::OfTask,
+    };
+    BoostParams {
         growth,
+        loss,
         n_estimators: count("n_estimators"),
         learning_rate: float("learning_rate"),
+        learning_rate_decay: float("learning_rate_decay"),
         max_depth: integer("max_depth"),
         num_leaves: integer("num_leaves"),
         min_child_samples: count("min_child_samples"),
@@ -194,6 +294,11 @@ fn boost_params(params: &Params, growth: Growth) -> (BoostParams, Option<u32>) {
         gamma: float("gamma"),
         subsample: float("subsample"),
         colsample_bytree: float("colsample_bytree"),
+        colsample_bylevel: float("colsample_bylevel"),
+        colsample_bynode: float("colsample_bynode"),
+        // Columns are known when there are rows.
+        monotone_constraints: Vec::new(),
+        interaction_constraints: Vec::new(),
         max_bin: count("max_bin"),
         min_data_in_bin: count("min_data_in_bin"),
         max_cat_to_onehot: count("max_cat_to_onehot"),
@@ -201,38 +306,78 @@ fn boost_params(params: &Params, growth: Growth) -> (BoostParams, Option<u32>) {
         cat_smooth: float("cat_smooth"),
         cat_l2: float("cat_l2"),
         min_data_per_group: count("min_data_per_group"),
-    };
-    (resolved, params.integer("early_stopping_rounds").map(|r| r as u32))
+    }
 }
 
 struct Boosted {
+    name: &'static str,
     params: BoostParams,
     early_stopping_rounds: Option<u32>,
+    metric: Option<Metric>,
+    /// By column.
+    directions: BTreeMap<String, f64>,
+    /// Columns that may stand on one path.
+    together: Vec<Vec<String>>,
+}
+
+impl Boosted {
+    /// The hyperparameters for the features of a sample.
+    fn params_for(&self, sample: &Sample<'_>) -> Result<BoostParams> {
+        let position = |parameter: &'static str, column: &str| {
+            let found = sample.names.iter().position(|name| name == column);
+            found.ok_or_else(|| {
+                let hint = suggest::did_you_mean(column, sample.names.iter().map(String::as_str));
+                Error::Config(format!(
+                    "candidate `{}`: {parameter} names `{column}`, which is no feature{hint}",
+                    self.name
+                ))
+            })
+        };
+        let mut params = self.params.clone();
+        if !self.directions.is_empty() {
+            params.monotone_constraints = vec![0; sample.names.len()];
+        }
+        for (column, direction) in &self.directions {
+            let feature = position("monotone_constraints", column)?;
+            if *direction != 0.0 && !matches!(sample.features.columns()[feature], FeatureColumn::Number(_)) {
+                let why = "a category, which has no direction";
+                return Err(Error::Config(format!(
+                    "candidate `{}`: monotone_constraints names `{column}`, {why}",
+                    self.name
+                )));
+            }
+            params.monotone_constraints[feature] = *direction as i8;
+        }
+        for set in &self.together {
+            let set: Result<Vec<u32>> =
+                set.iter().map(|column| Ok(position("interaction_constraints", column)? as u32)).collect();
+            params.interaction_constraints.push(set?);
+        }
+        Ok(params)
+    }
 }
 
 impl Learner for Boosted {
     fn fit(&self, sample: &Sample<'_>) -> Result<Learned> {
-        let link = match sample.task {
-            Task::Binary { .. } => Link::Logistic,
-            Task::Multiclass { .. } => Link::Softmax,
-            Task::Regression => Link::Identity,
-        };
+        let link = boost::link(sample.task, &self.params.loss);
+        let params = self.params_for(sample)?;
         if let Some(rounds) = sample.rounds {
-            let params = BoostParams { n_estimators: rounds.max(1) as usize, ..self.params.clone() };
+            let params = BoostParams { n_estimators: rounds.max(1) as usize, ..params };
             return Ok(Learned::new(
                 Predictor::Trees(fit(sample.features, sample.targets, &params, sample, None)?.trees),
                 link,
             ));
         }
         let Some(patience) = self.early_stopping_rounds else {
-            let fitted = fit(sample.features, sample.targets, &self.params, sample, None)?;
+            let fitted = fit(sample.features, sample.targets, &params, sample, None)?;
             return Ok(Learned::new(Predictor::Trees(fitted.trees), link));
         };
         let (fitting, held_out) = hold_out(sample)?;
         let (features, targets) = (sample.features.take(&held_out), sample.targets.take(&held_out));
-        let stopping = EarlyStopping { rounds: patience as usize, features: &features, targets: &targets };
+        let stopping =
+            EarlyStopping { rounds: patience as usize, metric: self.metric, features: &features, targets: &targets };
         let fitted =
-            fit(&sample.features.take(&fitting), &sample.targets.take(&fitting), &self.params, sample, Some(stopping))?;
+            fit(&sample.features.take(&fitting), &sample.targets.take(&fitting), &params, sample, Some(stopping))?;
         let rounds = Some(fitted.best_round as u32);
         Ok(Learned { rounds, ..Learned::new(Predictor::Trees(fitted.trees), link) })
     }
@@ -250,6 +395,7 @@ fn fit(
         targets,
         task: sample.task,
         seed: sample.seed,
+        start: Start::Constant,
         early_stopping,
         cancel: sample.cancel,
     };

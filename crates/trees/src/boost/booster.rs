@@ -4,20 +4,23 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
+use tabwright_core::metric::{self, DEFAULT_THRESHOLD, Metric, Predictions};
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::rows::BLOCK_ROWS;
-use tabwright_core::{numeric, parallel};
+use tabwright_core::{Targets, Task, numeric, parallel};
+use tabwright_model::model::Link;
 use tabwright_model::trees::{Aggregation, Trees, types_of};
 
 use crate::binning::{BinnedMatrix, Binner};
-use crate::boost::{BoostParams, Fitted, Request};
+use crate::boost::{self, BoostParams, Fitted, Request, Start};
+use crate::columns::Columns;
 use crate::error::{Error, Result};
 use crate::gradient::{self, FixedBlock, FixedGradients, GradientPair, Kind, Scale, Sums};
 use crate::grow::{
     Counted, FEW_LEAVES, GrowLimits, Grower, GrownTree, LabelledRemains, LabelledRows, ListedRows, Remains,
 };
 use crate::histogram::Layout;
-use crate::objective::{Labels, Objective};
+use crate::objective::{Labels, Objective, weighted_quantile};
 use crate::split::{SplitParams, Splitter};
 use crate::target::Checked;
 use crate::translate::{leaf_of_row, translate};
@@ -136,15 +139,20 @@ fn boost_here(
     held_out: Option<&Checked<'_>>,
     sorted_rows: usize,
 ) -> Result<Fitted> {
-    let mut booster = Booster::new(request, params, objective, fitting);
-    let mut watch = held_out.map(|rows| Watch::new(rows, objective, &booster.trees));
+    let mut booster = Booster::new(request, params, objective, fitting)?;
+    let n_before = booster.trees.n_trees();
+    let mut watch = match (held_out, &request.early_stopping) {
+        (Some(rows), Some(stopping)) => Some(Watch::new(rows, objective, stopping.metric, request.task, params, &booster.trees)),
+        _ => None,
+    };
     let patience = request.early_stopping.map_or(0, |s| s.rounds);
     let mut best_round = params.n_estimators;
     for round in 0..params.n_estimators {
         if request.cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        booster.next_round(round);
+        // Draws and learning rates go on where earlier trees ended.
+        booster.next_round(n_before / objective.n_outputs() + round);
         if let Some(watch) = &mut watch {
             watch.follow(&booster.trees, objective.n_outputs());
             best_round = watch.best_round;
@@ -158,10 +166,49 @@ fn boost_here(
         }
     }
     let mut trees = booster.trees;
-    if trees.n_trees() > best_round * objective.n_outputs() {
-        trees = trees.first_trees(best_round * objective.n_outputs());
+    let n_kept = n_before + best_round * objective.n_outputs();
+    if trees.n_trees() > n_kept {
+        trees = trees.first_trees(n_kept);
     }
     Ok(Fitted { trees, best_round })
+}
+
+/// The scores and the trees that the first round starts from.
+fn start(request: &Request<'_>, objective: &dyn Objective, fitting: &Checked<'_>) -> Result<(Vec<f64>, Trees)> {
+    let (n_rows, n_outputs) = (fitting.n_rows(), objective.n_outputs());
+    let types = types_of(&fitting.features);
+    let repeat = |base: &[f64]| (0..n_rows).flat_map(|_| base.iter().copied()).collect::<Vec<f64>>();
+    match request.start {
+        Start::Constant => {
+            let base: Vec<f64> =
+                objective.base_scores(labels(fitting)).into_iter().map(numeric::canonical).collect();
+            Ok((repeat(&base), Trees::new(types, 1, Aggregation::Sum, base)))
+        }
+        Start::Scores(scores) => {
+            let n_all = request.features.n_rows() * n_outputs;
+            if scores.len() != n_all || scores.iter().any(|s| !s.is_finite()) {
+                let why = format!("there must be {n_all} finite scores, one per row and output; found {}", scores.len());
+                return Err(Error::Start { why });
+            }
+            // Rows of weight 0 were left out of the fitting rows.
+            let weights = request.targets.weights.as_deref();
+            let is_kept = |row: usize| n_rows == request.features.n_rows() || weights.is_none_or(|w| w[row] > 0.0);
+            let rows = scores.chunks_exact(n_outputs).enumerate().filter(|(row, _)| is_kept(*row));
+            let scores = rows.flat_map(|(_, scores)| scores).copied().collect();
+            Ok((scores, Trees::new(types, 1, Aggregation::Sum, vec![0.0; n_outputs])))
+        }
+        Start::Trees(trees) => {
+            if trees.n_outputs() != n_outputs || trees.aggregation() != Aggregation::Sum {
+                let found = trees.n_outputs();
+                let why = format!("boosted trees of {n_outputs} outputs are needed, these have {found}, or are a forest");
+                return Err(Error::Start { why });
+            }
+            trees.check_features(&types).map_err(|why| Error::Start { why })?;
+            let mut scores = vec![0.0; n_rows * n_outputs];
+            trees.raw_scores(&fitting.features, &mut scores);
+            Ok((scores, trees.clone()))
+        }
+    }
 }
 
 fn split_params(params: &BoostParams) -> SplitParams {
@@ -198,12 +245,12 @@ impl<'a> Booster<'a> {
         params: &'a BoostParams,
         objective: &'a dyn Objective,
         fitting: &'a Checked<'_>,
-    ) -> Self {
+    ) -> Result<Self> {
         let binner = Binner { max_bin: params.max_bin, min_data_in_bin: params.min_data_in_bin, seed: request.seed };
         let matrix = binner.bin(&fitting.features);
         let layout = Layout::new(&matrix);
         let n_rows = fitting.n_rows();
-        let base = objective.base_scores(labels(fitting)).into_iter().map(numeric::canonical).collect::<Vec<f64>>();
+        let (scores, trees) = start(request, objective, fitting)?;
         let kind = match objective.kind() {
             // A weight may be anything, and so may what it is multiplied with.
             _ if fitting.weights.is_some() => Kind::Varying,
@@ -216,7 +263,7 @@ impl<'a> Booster<'a> {
             leaf_of: LeafOf::new(n_rows, params),
             leaf_values: Vec::new(),
         };
-        Booster {
+        Ok(Booster {
             params,
             objective,
             matrix,
@@ -227,11 +274,11 @@ impl<'a> Booster<'a> {
             splitting: split_params(params),
             limits: limits(params),
             seed: request.seed,
-            scores: (0..n_rows).flat_map(|_| base.iter().copied()).collect(),
+            scores,
             outputs: (0..objective.n_outputs()).map(output).collect(),
-            trees: Trees::new(types_of(&fitting.features), 1, Aggregation::Sum, base),
+            trees,
             memory: Memory::default(),
-        }
+        })
     }
 
     fn n_rows(&self) -> usize {
@@ -328,18 +375,13 @@ impl<'a> Booster<'a> {
 
     /// Grows the tree of an output and adds it to the ensemble.
     fn add_tree(&mut self, round: usize, output: usize) {
-        let active = self.active_features((round * self.outputs.len() + output) as u64);
+        let columns = self.columns((round * self.outputs.len() + output) as u64);
         let leaf_of = std::mem::replace(&mut self.outputs[output].leaf_of, LeafOf::Labels(Vec::new()));
         let (grown, leaf_of) = match leaf_of {
-            LeafOf::Labels(labels) => self.grow_labelled(output, &active, labels),
-            LeafOf::Numbers(numbers) => self.grow_listed(round, output, &active, numbers),
+            LeafOf::Labels(labels) => self.grow_labelled(output, &columns, labels),
+            LeafOf::Numbers(numbers) => self.grow_listed(round, output, &columns, numbers),
         };
-        let units = self.outputs[output].gradients.units();
-        let value = |sums: &Sums| {
-            let (gradient, hessian) = (sums.gradient as f64 * units.gradient, sums.hessian as f64 * units.hessian);
-            numeric::canonical(self.params.learning_rate * self.splitting.leaf_value(gradient, hessian))
-        };
-        let values: Vec<f64> = grown.leaf_sums.iter().map(value).collect();
+        let values = self.leaf_values(round, output, &grown, &leaf_of);
         self.trees.push(&translate(&grown, &self.matrix, values.clone()), output);
         self.outputs[output].leaf_values = match &leaf_of {
             LeafOf::Numbers(_) => values,
@@ -352,18 +394,58 @@ impl<'a> Booster<'a> {
         self.outputs[output].leaf_of = leaf_of;
     }
 
-    fn grower<'s>(&'s self, active: &'s [bool]) -> Grower<'s> {
-        let splitter = Splitter { matrix: &self.matrix, layout: &self.layout, params: &self.splitting, active };
-        Grower { splitter, limits: self.limits }
+    /// The values of the leaves, times the learning rate.
+    fn leaf_values(&self, round: usize, output: usize, grown: &GrownTree, leaf_of: &LeafOf) -> Vec<f64> {
+        let rate = self.params.learning_rate * numeric::pow(self.params.learning_rate_decay, round as f64);
+        let units = self.outputs[output].gradients.units();
+        let value = |sums: &Sums| {
+            let (gradient, hessian) = (sums.gradient as f64 * units.gradient, sums.hessian as f64 * units.hessian);
+            self.splitting.leaf_value(gradient, hessian)
+        };
+        let values = match self.objective.leaf_quantile(output) {
+            None => grown.leaf_sums.iter().map(value).collect(),
+            Some(share) => self.leaf_quantiles(output, share, grown, leaf_of),
+        };
+        let within = values.into_iter().zip(&grown.leaf_limits).map(|(value, limits)| limits.clamp(value));
+        within.map(|value| numeric::canonical(rate * value)).collect()
     }
 
-    fn grow_labelled(&mut self, output: usize, active: &[bool], labels: Vec<u8>) -> (GrownTree, LeafOf) {
+    /// A quantile of what the rows of each leaf lack.
+    fn leaf_quantiles(&self, output: usize, share: f64, grown: &GrownTree, leaf_of: &LeafOf) -> Vec<f64> {
+        let n_outputs = self.outputs.len();
+        let mut rows: Vec<Vec<(f64, f64)>> = vec![Vec::new(); grown.leaf_nodes.len()];
+        for row in 0..self.n_rows() {
+            let place = match leaf_of {
+                LeafOf::Labels(labels) => labels[row] as usize,
+                LeafOf::Numbers(numbers) => numbers[row].load(Ordering::Relaxed) as usize,
+            };
+            let lacking = self.values[row] - self.scores[row * n_outputs + output];
+            rows[place].push((lacking, self.weights.as_ref().map_or(1.0, |w| w[row])));
+        }
+        let quantile = |rows: &mut Vec<(f64, f64)>| match rows.is_empty() {
+            true => 0.0,
+            false => weighted_quantile(rows, share),
+        };
+        let by_place: Vec<f64> = rows.par_iter_mut().map(quantile).collect();
+        match leaf_of {
+            LeafOf::Labels(_) => self.memory.labels.iter().map(|&label| by_place[label as usize]).collect(),
+            LeafOf::Numbers(_) => by_place,
+        }
+    }
+
+    fn grower<'s>(&'s self, columns: &'s Columns<'s>) -> Grower<'s> {
+        let monotone = &self.params.monotone_constraints;
+        let splitter = Splitter { matrix: &self.matrix, layout: &self.layout, params: &self.splitting, monotone };
+        Grower { splitter, columns, limits: self.limits }
+    }
+
+    fn grow_labelled(&mut self, output: usize, columns: &Columns<'_>, labels: Vec<u8>) -> (GrownTree, LeafOf) {
         let mut remains = std::mem::take(&mut self.memory.labelled);
         remains.labels = labels;
         let (layout, gradients) = (&self.layout, &self.outputs[output].gradients);
-        let counted = Counted { layout, gradients, active, n_tree_rows: self.n_rows() };
+        let counted = Counted { layout, gradients, active: &columns.active, n_tree_rows: self.n_rows() };
         let mut source = LabelledRows::new(&self.matrix, counted, remains);
-        let grown = self.grower(active).grow(&mut source);
+        let grown = self.grower(columns).grow(&mut source);
         self.memory.labels = grown.leaf_nodes.iter().map(|&leaf| source.label_of(leaf)).collect();
         self.memory.leaf_order = grown.leaves_in_order();
         let mut remains = source.into_remains();
@@ -376,16 +458,16 @@ impl<'a> Booster<'a> {
         &mut self,
         round: usize,
         output: usize,
-        active: &[bool],
+        columns: &Columns<'_>,
         numbers: Vec<AtomicU32>,
     ) -> (GrownTree, LeafOf) {
         let mut remains = std::mem::take(&mut self.memory.listed);
         let rows = self.sample_rows(round as u64, remains.take_rows());
         let n_tree_rows = rows.len();
         let (layout, gradients) = (&self.layout, &self.outputs[output].gradients);
-        let counted = Counted { layout, gradients, active, n_tree_rows };
+        let counted = Counted { layout, gradients, active: &columns.active, n_tree_rows };
         let mut source = ListedRows::new(&self.matrix, counted, rows, remains);
-        let grown = self.grower(active).grow(&mut source);
+        let grown = self.grower(columns).grow(&mut source);
         if n_tree_rows < self.n_rows() {
             self.follow_all_rows(&grown, &numbers);
         } else {
@@ -420,19 +502,16 @@ impl<'a> Booster<'a> {
         rows
     }
 
-    /// The features that a tree may ask.
-    fn active_features(&self, tree: u64) -> Vec<bool> {
-        let n = self.matrix.n_features();
-        let wanted = ((self.params.colsample_bytree * n as f64).floor() as usize).max(1);
-        if wanted >= n {
-            return vec![true; n];
-        }
+    /// The features that the nodes of a tree may ask.
+    fn columns(&self, tree: u64) -> Columns<'a> {
         let keyed = Keyed::new(self.seed, Purpose::Columns).child(tree);
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by_key(|&f| (keyed.bits(f as u64), f));
-        let mut active = vec![false; n];
-        order[..wanted].iter().for_each(|&f| active[f] = true);
-        active
+        let params = self.params;
+        Columns {
+            by_level: params.colsample_bylevel,
+            by_node: params.colsample_bynode,
+            together: &params.interaction_constraints,
+            ..Columns::of_tree(self.matrix.n_features(), params.colsample_bytree, keyed)
+        }
     }
 }
 
@@ -515,10 +594,13 @@ impl Buffers {
     }
 }
 
-/// Held-out rows, and how the loss on them went.
+/// Held-out rows, and how the score on them went.
 struct Watch<'a> {
     rows: &'a Checked<'a>,
     objective: &'a dyn Objective,
+    metric: Option<Metric>,
+    task: &'a Task,
+    link: Link,
     scores: Vec<f64>,
     least: f64,
     rounds: usize,
@@ -526,24 +608,51 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(rows: &'a Checked<'a>, objective: &'a dyn Objective, trees: &Trees) -> Self {
-        let scores = (0..rows.n_rows()).flat_map(|_| trees.base_scores().iter().copied()).collect();
-        Watch { rows, objective, scores, least: f64::INFINITY, rounds: 0, best_round: 1 }
+    fn new(
+        rows: &'a Checked<'a>,
+        objective: &'a dyn Objective,
+        metric: Option<Metric>,
+        task: &'a Task,
+        params: &BoostParams,
+        trees: &Trees,
+    ) -> Self {
+        let mut scores = vec![0.0; rows.n_rows() * objective.n_outputs()];
+        trees.raw_scores(&rows.features, &mut scores);
+        let link = boost::link(task, &params.loss);
+        Watch { rows, objective, metric, task, link, scores, least: f64::INFINITY, rounds: 0, best_round: 1 }
     }
 
-    /// Adds the trees of a round, and notes whether the mean loss fell.
+    /// Adds the trees of a round, and notes whether the score became better.
     fn follow(&mut self, trees: &Trees, n_outputs: usize) {
         for tree in trees.n_trees() - n_outputs..trees.n_trees() {
             trees.add_tree_scores(tree, &self.rows.features, &mut self.scores);
         }
         self.rounds += 1;
-        let weight = |i: usize| self.rows.weights.as_ref().map_or(1.0, |w| w[i]);
-        let loss = parallel::sum(self.rows.n_rows(), |i| {
-            weight(i) * self.objective.loss(&self.scores[i * n_outputs..][..n_outputs], self.rows.values[i])
-        });
+        let loss = match self.metric {
+            None => self.loss(n_outputs),
+            Some(metric) => self.score(metric, n_outputs),
+        };
         if loss < self.least {
             self.least = loss;
             self.best_round = self.rounds;
         }
+    }
+
+    fn loss(&self, n_outputs: usize) -> f64 {
+        let weight = |i: usize| self.rows.weights.as_ref().map_or(1.0, |w| w[i]);
+        parallel::sum(self.rows.n_rows(), |i| {
+            weight(i) * self.objective.loss(&self.scores[i * n_outputs..][..n_outputs], self.rows.values[i])
+        })
+    }
+
+    /// A metric, the less the better.
+    fn score(&self, metric: Metric, n_outputs: usize) -> f64 {
+        let mut values = self.scores.clone();
+        self.link.apply(&mut values, n_outputs);
+        let weights = self.rows.weights.as_ref().map(|w| w.to_vec());
+        let targets = Targets { values: self.rows.values.to_vec(), weights };
+        let predictions = Predictions { n_outputs, values };
+        let value = metric::score(metric, self.task, &targets, &predictions, DEFAULT_THRESHOLD);
+        if metric.greater_is_better() { -value } else { value }
     }
 }

@@ -1,17 +1,38 @@
 //! Hyperparameters of boosting, with the names and defaults of XGBoost and LightGBM.
 
+use tabwright_model::{FeatureColumn, Features};
+
 use crate::error::{Error, Result};
 use crate::grow::Growth;
+
+/// What is minimised.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Loss {
+    /// What follows from the task: log-loss for classes, the squared error for numbers.
+    OfTask,
+    /// The absolute error.
+    Absolute,
+    /// Half the squared error up to this distance, beyond it as many times the distance.
+    Huber(f64),
+    /// The pinball loss of some quantiles, an output each.
+    Quantiles(Vec<f64>),
+    /// The likelihood of counts; the score is the logarithm of their mean.
+    Poisson,
+}
 
 /// Hyperparameters of boosting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoostParams {
     /// In which order trees grow.
     pub growth: Growth,
+    /// What is minimised.
+    pub loss: Loss,
     /// Number of rounds.
     pub n_estimators: usize,
     /// What each leaf's value is multiplied by.
     pub learning_rate: f64,
+    /// What the learning rate is multiplied by from round to round.
+    pub learning_rate_decay: f64,
     /// Deepest level of a tree; none for no limit.
     pub max_depth: Option<usize>,
     /// Most leaves of a tree; none for no limit.
@@ -30,6 +51,15 @@ pub struct BoostParams {
     pub subsample: f64,
     /// Share of the columns that each tree sees.
     pub colsample_bytree: f64,
+    /// Share of the tree's columns that each level sees.
+    pub colsample_bylevel: f64,
+    /// Share of the level's columns that each node sees.
+    pub colsample_bynode: f64,
+    /// The direction of each feature: 1 if predictions must not fall with it, -1 if they must not rise, 0 for either. Empty
+    /// for none.
+    pub monotone_constraints: Vec<i8>,
+    /// Sets of features that may stand on one path. A feature in no set stands by itself; without sets all go together.
+    pub interaction_constraints: Vec<Vec<u32>>,
     /// Most bins of a column, the one for missing values apart; 256 means 255, so that a bin fits a byte.
     pub max_bin: usize,
     /// Fewest rows of a numeric column's bin.
@@ -52,8 +82,10 @@ impl BoostParams {
     pub fn depthwise() -> Self {
         BoostParams {
             growth: Growth::Depthwise,
+            loss: Loss::OfTask,
             n_estimators: 100,
             learning_rate: 0.3,
+            learning_rate_decay: 1.0,
             max_depth: Some(6),
             num_leaves: None,
             min_child_samples: 0,
@@ -63,6 +95,10 @@ impl BoostParams {
             gamma: 0.0,
             subsample: 1.0,
             colsample_bytree: 1.0,
+            colsample_bylevel: 1.0,
+            colsample_bynode: 1.0,
+            monotone_constraints: Vec::new(),
+            interaction_constraints: Vec::new(),
             max_bin: 256,
             min_data_in_bin: 1,
             max_cat_to_onehot: 64,
@@ -91,6 +127,27 @@ impl BoostParams {
         }
     }
 
+    /// Checks the constraints against the features.
+    ///
+    /// # Errors
+    /// [`Error::Constraint`] for a direction of a category, or features that are not there.
+    pub fn check_constraints(&self, features: &Features) -> Result<()> {
+        let n = features.columns().len();
+        let fail = |why: String| Err(Error::Constraint { why });
+        if !self.monotone_constraints.is_empty() && self.monotone_constraints.len() != n {
+            return fail(format!("{} directions for {n} features", self.monotone_constraints.len()));
+        }
+        for (f, (direction, column)) in self.monotone_constraints.iter().zip(features.columns()).enumerate() {
+            if *direction != 0 && !matches!(column, FeatureColumn::Number(_)) {
+                return fail(format!("feature {f} is a category: only a number has a direction"));
+            }
+        }
+        match self.interaction_constraints.iter().flatten().find(|f| **f as usize >= n) {
+            Some(f) => fail(format!("an interaction names feature {f}, there are {n}")),
+            None => Ok(()),
+        }
+    }
+
     /// Checks every parameter.
     ///
     /// # Errors
@@ -116,6 +173,21 @@ impl BoostParams {
         check(not_negative(self.gamma), "gamma", self.gamma, NOT_NEGATIVE)?;
         check(share(self.subsample), "subsample", self.subsample, SHARE)?;
         check(share(self.colsample_bytree), "colsample_bytree", self.colsample_bytree, SHARE)?;
+        check(share(self.colsample_bylevel), "colsample_bylevel", self.colsample_bylevel, SHARE)?;
+        check(share(self.colsample_bynode), "colsample_bynode", self.colsample_bynode, SHARE)?;
+        check(share(self.learning_rate_decay), "learning_rate_decay", self.learning_rate_decay, SHARE)?;
+        match &self.loss {
+            Loss::Huber(delta) => {
+                check(*delta > 0.0 && delta.is_finite(), "huber_delta", delta, "a positive finite number")?;
+            }
+            Loss::Quantiles(levels) => {
+                let inside = !levels.is_empty() && levels.iter().all(|q| *q > 0.0 && *q < 1.0);
+                check(inside, "quantile_level", format!("{levels:?}"), "above 0 and below 1")?;
+            }
+            _ => {}
+        }
+        let direction = self.monotone_constraints.iter().find(|d| !(-1..=1).contains(*d));
+        check(direction.is_none(), "monotone_constraints", direction.unwrap_or(&0), "-1, 0 or 1 for each feature")?;
         check((2..=256).contains(&self.max_bin), "max_bin", self.max_bin, "2 to 256")?;
         check(self.min_data_in_bin > 0, "min_data_in_bin", self.min_data_in_bin, COUNT)?;
         check(self.max_cat_threshold > 0, "max_cat_threshold", self.max_cat_threshold, COUNT)?;

@@ -1,6 +1,7 @@
 //! Tests of boosting.
 
 use proptest::prelude::*;
+use tabwright_core::metric::{self, Metric, Predictions};
 use tabwright_core::{numeric, parallel};
 use tabwright_model::FeatureColumn;
 
@@ -54,7 +55,7 @@ fn targets(task: &Task, features: &Features, seed: u64) -> Targets {
 }
 
 fn request<'a>(features: &'a Features, targets: &'a Targets, task: &'a Task) -> Request<'a> {
-    Request { features, targets, task, seed: 7, early_stopping: None, cancel: &NEVER }
+    Request { features, targets, task, seed: 7, start: Start::Constant, early_stopping: None, cancel: &NEVER }
 }
 
 fn scores(trees: &Trees, features: &Features) -> Vec<f64> {
@@ -194,7 +195,7 @@ fn early_stopping_keeps_the_rounds_with_the_least_loss() {
     let (train, test) = (features(400, 5), features(400, 6));
     let (y, y_test) = (targets(&task, &train, 5), targets(&task, &test, 6));
     let params = BoostParams { n_estimators: 200, ..BoostParams::depthwise() };
-    let stopping = EarlyStopping { rounds: 10, features: &test, targets: &y_test };
+    let stopping = EarlyStopping { rounds: 10, metric: None, features: &test, targets: &y_test };
     let stopped = fit(&Request { early_stopping: Some(stopping), ..request(&train, &y, &task) }, &params).unwrap();
     assert!((2..100).contains(&stopped.best_round), "{}", stopped.best_round);
     assert_eq!(stopped.trees.n_trees(), stopped.best_round);
@@ -203,6 +204,154 @@ fn early_stopping_keeps_the_rounds_with_the_least_loss() {
     let loss = |n: usize| mean_loss(&task, &scores(&all.first_trees(n), &test), &y_test);
     let best = loss(stopped.best_round);
     assert!((1..=stopped.best_round + 10).all(|n| loss(n) >= best - 1e-12));
+}
+
+#[test]
+fn early_stopping_follows_the_metric_that_is_asked_for() {
+    let task = binary();
+    let (train, test) = (features(400, 5), features(400, 6));
+    let (y, y_test) = (targets(&task, &train, 5), targets(&task, &test, 6));
+    let params = BoostParams { n_estimators: 60, ..BoostParams::depthwise() };
+    let stopping = EarlyStopping { rounds: 10, metric: Some(Metric::RocAuc), features: &test, targets: &y_test };
+    let stopped = fit(&Request { early_stopping: Some(stopping), ..request(&train, &y, &task) }, &params).unwrap();
+    let all = fit(&request(&train, &y, &task), &params).unwrap().trees;
+    let auc = |n: usize| {
+        let predictions = Predictions { n_outputs: 1, values: scores(&all.first_trees(n), &test) };
+        metric::score(Metric::RocAuc, &task, &y_test, &predictions, 0.5)
+    };
+    assert_eq!(stopped.trees.n_trees(), stopped.best_round);
+    assert!((1..=stopped.best_round + 10).all(|n| auc(n) <= auc(stopped.best_round)));
+}
+
+/// The share of targets below the scores, and the mean of a loss, on new rows.
+fn fitted_loss(loss: Loss, growth: Growth, of: fn(f64, f64) -> f64) -> (f64, f64) {
+    let (train, test) = (features(4_000, 1), features(2_000, 2));
+    let (mut y, y_test) = (targets(&Task::Regression, &train, 1), targets(&Task::Regression, &test, 2));
+    // A few wild targets, which not every loss follows.
+    (0..40).for_each(|i| y.values[i * 100] += 500.0);
+    let params = BoostParams { loss, n_estimators: 60, ..small(growth) };
+    let found = scores(&fit(&request(&train, &y, &Task::Regression), &params).unwrap().trees, &test);
+    let below = found.iter().zip(&y_test.values).filter(|(s, y)| s >= y).count() as f64 / 2_000.0;
+    (below, found.iter().zip(&y_test.values).map(|(s, y)| of(*s, *y)).sum::<f64>() / 2_000.0)
+}
+
+#[test]
+fn losses_for_outliers_do_not_follow_them() {
+    for growth in [Growth::Depthwise, Growth::Leafwise] {
+        let squared = fitted_loss(Loss::OfTask, growth, |s, y| (s - y).abs()).1;
+        let absolute = fitted_loss(Loss::Absolute, growth, |s, y| (s - y).abs()).1;
+        let huber = fitted_loss(Loss::Huber(1.0), growth, |s, y| (s - y).abs()).1;
+        assert!(absolute < 0.8 && huber < 0.5, "{growth:?}: {absolute} {huber}");
+        assert!(squared > 5.0 * absolute, "{growth:?}: {squared} {absolute}");
+    }
+}
+
+#[test]
+fn a_quantile_has_its_share_of_rows_below() {
+    for level in [0.1, 0.5, 0.9] {
+        let (below, _) = fitted_loss(Loss::Quantiles(vec![level]), Growth::Leafwise, |_, _| 0.0);
+        assert!((below - level).abs() < 0.05, "{level}: {below}");
+    }
+    // Several at once are those of each alone.
+    let train = features(800, 3);
+    let y = targets(&Task::Regression, &train, 3);
+    let with = |levels: Vec<f64>| {
+        let params = BoostParams { loss: Loss::Quantiles(levels), ..small(Growth::Depthwise) };
+        scores(&fit(&request(&train, &y, &Task::Regression), &params).unwrap().trees, &train)
+    };
+    let (both, low, high) = (with(vec![0.2, 0.8]), with(vec![0.2]), with(vec![0.8]));
+    assert!(both.chunks(2).zip(low.iter().zip(&high)).all(|(both, (low, high))| both == [*low, *high]));
+}
+
+#[test]
+fn counts_are_learned_on_their_own_scale() {
+    let (train, test) = (features(4_000, 1), features(2_000, 2));
+    let rate = |f: &Features| signal(f).into_iter().map(|s| 20.0 * numeric::exp(s)).collect::<Vec<f64>>();
+    let noise = uniform(9);
+    let y = Targets::new(rate(&train).iter().enumerate().map(|(i, r)| (r * (0.7 + 0.6 * noise(i))).round()).collect());
+    let params = BoostParams { loss: Loss::Poisson, n_estimators: 100, ..small(Growth::Leafwise) };
+    let found = scores(&fit(&request(&train, &y, &Task::Regression), &params).unwrap().trees, &test);
+    let worst = found.iter().zip(rate(&test)).map(|(s, r)| (s - numeric::ln(r)).abs()).sum::<f64>() / 2_000.0;
+    assert!(worst < 0.4, "{worst}");
+    let negative = Targets::new(vec![-1.0; 4_000]);
+    let error = fit(&request(&train, &negative, &Task::Regression), &params).unwrap_err().to_string();
+    assert_eq!(error, "row 0 has the target -1; allowed: numbers from 0 on");
+}
+
+#[test]
+fn more_rounds_go_on_where_earlier_ones_ended() {
+    let train = features(600, 3);
+    for task in [Task::Regression, binary(), classes(3)] {
+        let y = targets(&task, &train, 3);
+        let params = BoostParams { learning_rate_decay: 0.97, colsample_bytree: 0.7, ..small(Growth::Leafwise) };
+        let with = |n_estimators: usize, start: Start<'_>| {
+            let params = BoostParams { n_estimators, ..params.clone() };
+            fit(&Request { start, ..request(&train, &y, &task) }, &params).unwrap().trees
+        };
+        let (first, all) = (with(8, Start::Constant), with(20, Start::Constant));
+        assert_eq!(with(12, Start::Trees(&first)), all);
+        // The same from scores, but for what the trees start from.
+        let from = scores(&first, &train);
+        let rest = with(12, Start::Scores(&from));
+        let sum: Vec<f64> = from.iter().zip(scores(&rest, &train)).map(|(a, b)| a + b).collect();
+        let k = task.n_outputs();
+        assert_eq!(rest.n_trees(), 12 * k);
+        assert!(mean_loss(&task, &sum, &y) < mean_loss(&task, &from, &y));
+        let wrong = fit(&Request { start: Start::Scores(&from[1..]), ..request(&train, &y, &task) }, &params);
+        assert!(wrong.unwrap_err().to_string().contains("one per row and output"));
+    }
+}
+
+/// Every split of trees with the features of its ancestors.
+fn paths(trees: &Trees) -> Vec<Vec<u32>> {
+    use tabwright_model::trees::Child;
+    let mut all = Vec::new();
+    for tree in (0..trees.n_trees()).map(|t| trees.tree(t)) {
+        let mut waiting = vec![(tree.root(), Vec::new())];
+        while let Some((child, path)) = waiting.pop() {
+            if let Child::Split(i) = child {
+                let split = &tree.splits[i as usize];
+                let path: Vec<u32> = path.into_iter().chain([split.feature]).collect();
+                all.push(path.clone());
+                waiting.extend([(split.left, path.clone()), (split.right, path)]);
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn features_meet_on_a_path_only_within_a_set() {
+    let train = features(2_000, 3);
+    let y = targets(&Task::Regression, &train, 3);
+    for growth in [Growth::Depthwise, Growth::Leafwise] {
+        let params = BoostParams { interaction_constraints: vec![vec![0, 1], vec![1, 2]], ..small(growth) };
+        let trees = fit(&request(&train, &y, &Task::Regression), &params).unwrap().trees;
+        let found = paths(&trees);
+        assert!(found.iter().any(|p| p.contains(&0) && p.contains(&1)));
+        assert!(found.iter().all(|p| !(p.contains(&0) && p.contains(&2))));
+    }
+    let params = BoostParams { interaction_constraints: vec![vec![9]], ..small(Growth::Leafwise) };
+    let error = fit(&request(&train, &y, &Task::Regression), &params).unwrap_err().to_string();
+    assert_eq!(error, "constraint: an interaction names feature 9, there are 4");
+    let params = BoostParams { monotone_constraints: vec![0, 0, 1, 0], ..small(Growth::Leafwise) };
+    let error = fit(&request(&train, &y, &Task::Regression), &params).unwrap_err().to_string();
+    assert_eq!(error, "constraint: feature 2 is a category: only a number has a direction");
+}
+
+#[test]
+fn sampling_by_level_and_node_leaves_no_feature_out() {
+    let train = features(1_500, 7);
+    let y = targets(&binary(), &train, 7);
+    for (by_level, by_node) in [(0.5, 1.0), (1.0, 0.5), (0.7, 0.7)] {
+        let params =
+            BoostParams { colsample_bylevel: by_level, colsample_bynode: by_node, ..small(Growth::Depthwise) };
+        let task = binary();
+        let with = |seed: u64| fit(&Request { seed, ..request(&train, &y, &task) }, &params).unwrap().trees;
+        assert_eq!(with(1), with(1));
+        assert_ne!(with(1), with(2));
+        assert!(with(1).split_counts()[..3].iter().all(|&n| n > 0));
+    }
 }
 
 #[test]
@@ -289,6 +438,26 @@ proptest! {
         let b = fit(&request(&permuted, &y, &Task::Regression), &params).unwrap().trees;
         for (a, b) in scores(&a, &train).iter().zip(scores(&b, &permuted)) {
             prop_assert!((a - b).abs() < 1e-6 * (1.0 + a.abs()));
+        }
+    }
+
+    #[test]
+    fn predictions_keep_the_directions_asked_for(seed in 0u64..1000, up in any::<bool>(), leafwise in any::<bool>()) {
+        let n = 400;
+        let (a, b, noise) = (uniform(seed), uniform(seed + 1), uniform(seed + 2));
+        let column = |f: &dyn Fn(usize) -> f64| FeatureColumn::Number((0..n).map(f).collect());
+        let train = Features::new(n, vec![column(&a), column(&b)]);
+        let y = Targets::new((0..n).map(|i| numeric::sin(9.0 * a(i)) + 2.0 * a(i) * b(i) + noise(i)).collect());
+        let direction = if up { 1 } else { -1 };
+        let growth = if leafwise { Growth::Leafwise } else { Growth::Depthwise };
+        let params = BoostParams { monotone_constraints: vec![direction, 0], reg_alpha: 0.1, ..small(growth) };
+        let trees = fit(&request(&train, &y, &Task::Regression), &params).unwrap().trees;
+        prop_assert!(trees.split_counts()[1] > 0);
+        let grid: Vec<f64> = (0..100).map(|i| f64::from(i) / 100.0).collect();
+        for at in [0.1, 0.5, 0.9] {
+            let along = Features::new(100, vec![FeatureColumn::Number(grid.clone()), FeatureColumn::Number(vec![at; 100])]);
+            let found = scores(&trees, &along);
+            prop_assert!(found.windows(2).all(|w| f64::from(direction) * (w[1] - w[0]) >= -1e-12));
         }
     }
 

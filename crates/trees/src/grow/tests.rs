@@ -58,16 +58,16 @@ fn limits(growth: Growth, max_depth: usize, max_leaves: usize) -> GrowLimits {
 
 fn grow(matrix: &BinnedMatrix, gradients: &FixedGradients, limits: GrowLimits) -> (GrownTree, Vec<Vec<u32>>) {
     let layout = Layout::new(matrix);
-    let (params, active) = (params(), vec![true; matrix.n_features()]);
-    let splitter = Splitter { matrix, layout: &layout, params: &params, active: &active };
+    let (params, columns) = (params(), Columns::all(matrix.n_features()));
+    let splitter = Splitter { matrix, layout: &layout, params: &params, monotone: &[] };
     let rows = (0..N as u32).collect();
-    let counted = Counted { layout: &layout, gradients, active: &active, n_tree_rows: N };
+    let counted = Counted { layout: &layout, gradients, active: &columns.active, n_tree_rows: N };
     let mut source = ListedRows::new(matrix, counted, rows, Remains::default());
-    let tree = Grower { splitter, limits }.grow(&mut source);
+    let tree = Grower { splitter, columns: &columns, limits }.grow(&mut source);
     let leaves: Vec<Vec<u32>> = tree.leaf_nodes.iter().map(|&node| source.rows_of(node).to_vec()).collect();
     if limits.max_leaves <= 256 {
         let mut labelled = LabelledRows::new(matrix, counted, LabelledRemains::default());
-        assert_eq!(Grower { splitter, limits }.grow(&mut labelled), tree);
+        assert_eq!(Grower { splitter, columns: &columns, limits }.grow(&mut labelled), tree);
         let of_leaf: Vec<u8> = tree.leaf_nodes.iter().map(|&node| labelled.label_of(node)).collect();
         let labels = labelled.into_remains().labels;
         for (rows, label) in leaves.iter().zip(of_leaf) {
@@ -191,18 +191,18 @@ fn rows_on_several_machines_grow_the_same_tree() {
     for kind in KINDS {
         let (matrix, gradients) = table(kind);
         let layout = Layout::new(&matrix);
-        let (params, active) = (params(), vec![true; matrix.n_features()]);
-        let splitter = Splitter { matrix: &matrix, layout: &layout, params: &params, active: &active };
+        let (params, columns) = (params(), Columns::all(matrix.n_features()));
+        let splitter = Splitter { matrix: &matrix, layout: &layout, params: &params, monotone: &[] };
         for growth in [Growth::Depthwise, Growth::Leafwise] {
             let limits = limits(growth, 7, 31);
             let (one, _) = grow(&matrix, &gradients, limits);
             // Every third row elsewhere, and a machine without a row.
             let rows = |keep: fn(u32) -> bool| (0..N as u32).filter(|r| keep(*r)).collect::<Vec<u32>>();
-            let counted = Counted { layout: &layout, gradients: &gradients, active: &active, n_tree_rows: N };
+            let counted = Counted { layout: &layout, gradients: &gradients, active: &columns.active, n_tree_rows: N };
             let shards = [rows(|r| r % 3 == 0), rows(|r| r % 3 != 0), vec![]];
             let parts = shards.into_iter().map(|rows| ListedRows::new(&matrix, counted, rows, Remains::default()));
             let mut source = Shards { parts: parts.collect(), layout: &layout };
-            assert_eq!(Grower { splitter, limits }.grow(&mut source), one);
+            assert_eq!(Grower { splitter, columns: &columns, limits }.grow(&mut source), one);
         }
     }
 }
@@ -223,10 +223,11 @@ fn heavy_rows_do_not_hide_light_ones() {
     assert!(pairs[0] == FixedPair { gradient: 0, hessian: pairs[0].hessian } && pairs[1].hessian > 500);
     let layout = Layout::new(&matrix);
     let (params, active) = (params(), vec![true]);
-    let splitter = Splitter { matrix: &matrix, layout: &layout, params: &params, active: &active };
+    let rules = Rules { allowed: (&active[..]).into(), limits: Limits::NONE };
+    let splitter = Splitter { matrix: &matrix, layout: &layout, params: &params, monotone: &[] };
     let mut histogram = Histogram::new(&layout, &gradients, n);
     histogram.add_rows(&layout, &gradients, &NodeRows::Range(0..n), &active);
     let total = gradients.sums(&(0..n as u32).collect::<Vec<u32>>());
-    let split = splitter.find(&histogram, total, gradients.units()).unwrap();
+    let split = splitter.find(&histogram, total, gradients.units(), &rules).unwrap();
     assert_eq!(split.test, crate::split::BinTest::UpTo(29));
 }

@@ -43,8 +43,9 @@ fn find(columns: Vec<FeatureColumn>, gradients: &[f64], params: &SplitParams) ->
     let active = vec![true; matrix.n_features()];
     histogram.add_rows(&layout, &fixed, &NodeRows::Range(0..n), &active);
     let total = fixed.sums(&(0..n as u32).collect::<Vec<u32>>());
-    let splitter = Splitter { matrix: &matrix, layout: &layout, params, active: &active };
-    (splitter.find(&histogram, total, fixed.units()), matrix)
+    let splitter = Splitter { matrix: &matrix, layout: &layout, params, monotone: &[] };
+    let rules = Rules { allowed: (&active[..]).into(), limits: Limits::NONE };
+    (splitter.find(&histogram, total, fixed.units(), &rules), matrix)
 }
 
 fn rows_left(split: &BinSplit, matrix: &BinnedMatrix) -> Vec<bool> {
