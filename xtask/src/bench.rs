@@ -14,7 +14,8 @@ struct Bench {
     what: &'static str,
 }
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
+    Bench { name: "trees", what: "tree engines, against LightGBM, XGBoost, CatBoost and scikit-learn" },
     Bench { name: "read", what: "CSV to a typed table, against Polars" },
     Bench { name: "candidates", what: "test scores of every candidate, against its namesake" },
     Bench { name: "agreement", what: "linear models and metrics, against scikit-learn's numbers" },
@@ -30,16 +31,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let (names, extra) = split(arguments);
     let chosen = choose(names)?;
     let python = python()?;
-    if chosen.iter().any(|b| b.name == "read") {
-        process::run(process::cargo([
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "tabwright-data",
-            "--example",
-            "read_table",
-        ]))?;
+    for (name, package, example) in [("read", "tabwright-data", "read_table"), ("trees", "tabwright-trees", "raw")] {
+        if chosen.iter().any(|b| b.name == name) {
+            let build = ["build", "--release", "--locked", "--package", package, "--example", example];
+            process::run(process::cargo(build))?;
+        }
     }
     let binary = process::binary(true)?;
     for bench in chosen {

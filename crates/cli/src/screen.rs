@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use tabwright_core::{Clock, Event, Observer, Warning};
+use tabwright_model::Model;
+use tabwright_model::model::Predictor;
 
 use crate::error::Failure;
 
@@ -138,6 +140,25 @@ pub(crate) fn warning_line(warning: &Warning) -> String {
         Some(column) => format!("{column}: {} [{}]", warning.message, warning.code),
         None => format!("{} [{}]", warning.message, warning.code),
     }
+}
+
+/// Features that are shown.
+const STRONGEST: usize = 10;
+
+/// The strongest features of a model; nothing for one that asks none.
+pub(crate) fn strongest_features(model: &Model) -> Option<String> {
+    let importances = model.importances();
+    if importances.is_empty() {
+        return None;
+    }
+    let of = if matches!(model.predictor(), Predictor::Linear(_)) { "weights" } else { "gain" };
+    let mut table = table(&["feature", &format!("share of the {of}")]);
+    for (name, share) in importances.iter().take(STRONGEST) {
+        row(&mut table, vec![(*name).to_owned(), percent(*share)]);
+    }
+    let n = importances.len();
+    let title = if n > STRONGEST { format!("Strongest {STRONGEST} of {n} features") } else { "Features".to_owned() };
+    Some(format!("{title}\n{table}"))
 }
 
 /// The clock of the command line.

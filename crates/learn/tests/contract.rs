@@ -265,7 +265,9 @@ fn hyperparameters_out_of_range_are_refused_by_every_candidate() {
                 Allowed::Bool => Value::Integer(1),
                 Allowed::Integer(from, _) => Value::Integer(from - 1),
                 Allowed::Float(Bound::Closed(from) | Bound::Open(from), _) => Value::Float(from - 0.5),
-                Allowed::Choice(_) | Allowed::MaxFeatures => Value::Text("nonsense".into()),
+                Allowed::Choice(_) | Allowed::MaxFeatures | Allowed::Metric => Value::Text("nonsense".into()),
+                Allowed::Directions => Value::Map(BTreeMap::from([("x".into(), 0.5)])),
+                Allowed::Sets => Value::Sets(vec![vec![]]),
                 Allowed::ClassWeight => Value::Text("unbalanced".into()),
             };
             for value in [bad, Value::Float(f64::NAN), Value::Map(BTreeMap::new())] {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tabwright_model::artifact::{Artifact, FORMAT};
-use tabwright_model::model::Predictor;
+use tabwright_model::model::{Model, Predictor};
 
 /// Everything that a model file says of itself, without its tensors.
 pub fn to_json(artifact: &Artifact) -> Value {
@@ -25,7 +25,27 @@ pub fn to_json(artifact: &Artifact) -> Value {
         "threshold": model.threshold(),
         "pipeline": { "inputs": pipeline.inputs(), "steps": steps, "features": outputs },
         "predictor": predictor,
+        "importances": importances(model),
         "evidence": artifact.evidence,
         "record": artifact.record,
     })
+}
+
+/// What each feature weighs, the strongest first.
+fn importances(model: &Model) -> Vec<Value> {
+    let names: Vec<&str> = model.pipeline().outputs().iter().map(|o| o.name.as_str()).collect();
+    let found = match model.predictor() {
+        Predictor::Trees(trees) => Some(trees.importances()),
+        _ => None,
+    };
+    let line = |(name, share): (&str, f64)| {
+        let mut line = json!({ "feature": name, "share": share });
+        if let (Some(found), Some(i)) = (&found, names.iter().position(|n| *n == name)) {
+            line["gain"] = json!(found.gains[i]);
+            line["splits"] = json!(found.splits[i]);
+            line["cover"] = json!(found.covers[i]);
+        }
+        line
+    };
+    model.importances().into_iter().map(line).collect()
 }

@@ -7,7 +7,7 @@ use tabwright_core::rows::BLOCK_ROWS;
 use tabwright_core::{Kind, Rows, Schema, Task, numeric};
 
 use crate::error::{Error, Result};
-use crate::pipeline::{Pipeline, Scratch};
+use crate::pipeline::{Pipeline, Scratch, SlotType};
 use crate::{Features, Linear, Trees};
 
 /// What turns features into raw scores.
@@ -186,6 +186,38 @@ impl Model {
     /// Probability from which a binary prediction is the positive label.
     pub fn threshold(&self) -> f64 {
         self.threshold
+    }
+
+    /// How much each feature weighs, the strongest first: its share of the gain of all trees, or of the size of all weights of a
+    /// linear model, whose features have one scale. None for a model that asks no feature.
+    pub fn importances(&self) -> Vec<(&str, f64)> {
+        let by_feature = match &self.predictor {
+            Predictor::Constant(_) => return Vec::new(),
+            Predictor::Trees(trees) => trees.importances().gains,
+            Predictor::Linear(linear) => {
+                let sizes =
+                    |row: &[f64], range: std::ops::Range<usize>| row[range].iter().map(|w| w.abs()).sum::<f64>();
+                let mut start = 0;
+                let width = |t| if let SlotType::OneHot(width) = t { width as usize } else { 1 };
+                let widths = self.pipeline.output_types().map(width);
+                let of = |width: usize| {
+                    let range = start..start + width;
+                    start += width;
+                    linear
+                        .coefficients()
+                        .chunks_exact(linear.n_weights().max(1))
+                        .map(|row| sizes(row, range.clone()))
+                        .sum()
+                };
+                widths.map(of).collect()
+            }
+        };
+        let total: f64 = by_feature.iter().sum();
+        let names = self.pipeline.outputs().iter().map(|output| output.name.as_str());
+        let mut shares: Vec<(&str, f64)> =
+            names.zip(by_feature).filter(|(_, x)| *x > 0.0).map(|(name, x)| (name, x / total)).collect();
+        shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+        shares
     }
 
     /// Finds the model's inputs in a schema, and checks their kinds.

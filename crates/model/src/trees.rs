@@ -6,9 +6,11 @@
 mod compiled;
 mod ensemble;
 mod score;
+mod shap;
 mod stored;
 
-pub use ensemble::{Aggregation, Trees, types_of};
+pub use ensemble::{Aggregation, Importances, Trees, types_of};
+pub use shap::Explanation;
 
 use crate::pipeline::SlotType;
 
@@ -65,6 +67,8 @@ pub struct Tree {
     pub category_words: Vec<u64>,
     /// Values of the leaves, row-major `(n_leaves, width)`.
     pub leaf_values: Vec<f64>,
+    /// How many fitting rows each leaf has; where that is not known, none stands for one each.
+    pub leaf_rows: Vec<u32>,
 }
 
 impl Tree {

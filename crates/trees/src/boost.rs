@@ -79,7 +79,7 @@ pub struct Fitted {
 /// The same request and parameters give the same trees, on any number of threads.
 pub fn fit(request: &Request<'_>, params: &BoostParams) -> Result<Fitted> {
     params.validate()?;
-    fit_objective(request, params, objective(request.task, params).as_ref())
+    fit_objective(request, params, objective(request, params).as_ref())
 }
 
 /// What turns the raw scores of a task and a loss into predictions.
@@ -92,8 +92,8 @@ pub fn link(task: &Task, loss: &Loss) -> Link {
     }
 }
 
-fn objective(task: &Task, params: &BoostParams) -> Box<dyn Objective> {
-    match (task, &params.loss) {
+fn objective(request: &Request<'_>, params: &BoostParams) -> Box<dyn Objective> {
+    match (request.task, &params.loss) {
         (Task::Binary { .. }, _) => Box::new(BinaryLogLoss),
         (Task::Multiclass { labels }, _) => {
             let (n_classes, k) = (labels.len(), labels.len() as f64);
@@ -104,7 +104,9 @@ fn objective(task: &Task, params: &BoostParams) -> Box<dyn Objective> {
         }
         (Task::Regression, Loss::OfTask) => Box::new(SquaredError),
         (Task::Regression, Loss::Absolute) => Box::new(AbsoluteError),
-        (Task::Regression, Loss::Huber(delta)) => Box::new(Huber { delta: *delta }),
+        (Task::Regression, Loss::Huber(delta)) => {
+            Box::new(delta.map_or_else(|| Huber::for_targets(request.targets), |delta| Huber { delta }))
+        }
         (Task::Regression, Loss::Quantiles(levels)) => Box::new(Quantiles { levels: levels.clone() }),
         (Task::Regression, Loss::Poisson) => Box::new(Poisson),
     }

@@ -16,9 +16,9 @@ pub use count::Counted;
 pub use labelled::{FEW_LEAVES, LabelledRemains, LabelledRows};
 pub use listed::{ListedRows, Remains};
 
+use crate::columns::Columns;
 use crate::gradient::{Sums, Units};
 use crate::histogram::Histogram;
-use crate::columns::Columns;
 use crate::split::{BinSplit, Limits, Rules, Splitter};
 
 /// In which order a tree grows.

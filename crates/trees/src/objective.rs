@@ -1,6 +1,6 @@
 //! Objectives: the loss that boosting minimises, with its first two derivatives by the raw scores.
 
-use tabwright_core::{numeric, parallel};
+use tabwright_core::{Targets, numeric, parallel};
 
 use crate::gradient::Kind;
 use crate::kernels::widest;
@@ -233,6 +233,21 @@ impl Objective for AbsoluteError {
 pub struct Huber {
     /// The distance, above 0.
     pub delta: f64,
+}
+
+impl Huber {
+    /// With the distance from the median within which nine of ten targets lie; 1 where that is 0.
+    pub fn for_targets(targets: &Targets) -> Self {
+        let labels = Labels { values: &targets.values, weights: targets.weights.as_deref() };
+        let quantile = |values: &[f64], share: f64| Labels { values, ..labels }.quantile(share);
+        if targets.is_empty() {
+            return Huber { delta: 1.0 };
+        }
+        let median = quantile(&targets.values, 0.5);
+        let distances: Vec<f64> = targets.values.iter().map(|y| (y - median).abs()).collect();
+        let delta = quantile(&distances, 0.9);
+        Huber { delta: if delta > 0.0 && delta.is_finite() { delta } else { 1.0 } }
+    }
 }
 
 impl Objective for Huber {

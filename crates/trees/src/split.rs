@@ -212,14 +212,7 @@ impl Splitter<'_> {
         }
     }
 
-    fn of_feature(
-        &self,
-        feature: usize,
-        sums: &[Sums],
-        total: Sums,
-        units: Units,
-        limits: Limits,
-    ) -> Option<BinSplit> {
+    fn of_feature(&self, feature: usize, sums: &[Sums], total: Sums, units: Units, limits: Limits) -> Option<BinSplit> {
         if sums.is_empty() {
             return None;
         }
@@ -294,9 +287,7 @@ impl<'a> Search<'a> {
         if (direction > 0 && left > right) || (direction < 0 && left < right) {
             return None;
         }
-        let score = |value: f64, side: Weighed| {
-            self.params.score_of_value(value, side.gradient, side.hessian, self.l2)
-        };
+        let score = |value: f64, side: Weighed| self.params.score_of_value(value, side.gradient, side.hessian, self.l2);
         Some(score(left, l) + score(right, r))
     }
 

@@ -8,7 +8,8 @@ use crate::split::BinTest;
 
 /// A grown tree over values instead of bins, with the given value per leaf.
 pub(crate) fn translate(grown: &GrownTree, matrix: &BinnedMatrix, leaf_values: Vec<f64>) -> Tree {
-    let mut tree = Tree { leaf_values, ..Tree::default() };
+    let leaf_rows = grown.leaf_sums.iter().map(|sums| sums.count as u32).collect();
+    let mut tree = Tree { leaf_values, leaf_rows, ..Tree::default() };
     for made in &grown.splits {
         let split = &made.split;
         let decision = match (&matrix.features()[split.feature].bins, split.test) {

@@ -25,6 +25,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 
 fn text(artifact: &Artifact) -> String {
     let mut parts = vec![overview(artifact), inputs(artifact.model().pipeline()), metrics(artifact)];
+    parts.extend(screen::strongest_features(artifact.model()));
     parts.extend(leaderboard(artifact));
     parts.push(plan(artifact));
     parts.extend(findings(artifact));

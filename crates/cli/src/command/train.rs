@@ -47,6 +47,7 @@ fn text(trained: &Trained, output: &str, sources: &[String]) -> String {
         parts.push(board);
     }
     parts.push(verdict(trained));
+    parts.extend(screen::strongest_features(trained.artifact.model()).map(|table| format!("\n{table}")));
     parts.push(next_steps(output, sources));
     parts.join("\n") + "\n"
 }

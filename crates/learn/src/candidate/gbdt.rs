@@ -96,13 +96,13 @@ fn specs(defaults: &BoostParams) -> Vec<Spec> {
             Allowed::Choice(OBJECTIVES),
             "What is minimised: the log-loss of classes and the squared error of numbers, or another loss for numbers.",
         ),
-        spec(
+        optional(spec(
             "huber_delta",
             &[],
-            Value::Float(1.0),
+            Value::None,
             Allowed::Float(Bound::Open(0.0), Bound::Open(f64::INFINITY)),
-            "With the objective \"huber\": the error beyond which it counts by its size and not by its square.",
-        ),
+            "With the objective \"huber\": the error beyond which it counts by its size and not by its square. \"none\": the distance from the median within which nine of ten targets lie.",
+        )),
         spec(
             "quantile_level",
             &["quantile_alpha"],
@@ -274,7 +274,7 @@ fn boost_params(params: &Params, growth: Growth) -> BoostParams {
     let float = |name: &str| params.float(name).unwrap_or(0.0);
     let loss = match params.text("objective") {
         Some("absolute_error") => Loss::Absolute,
-        Some("huber") => Loss::Huber(float("huber_delta")),
+        Some("huber") => Loss::Huber(params.float("huber_delta")),
         Some("quantile") => Loss::Quantiles(vec![float("quantile_level")]),
         Some("poisson") => Loss::Poisson,
         _ => Loss::OfTask,

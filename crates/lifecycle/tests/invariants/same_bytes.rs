@@ -8,10 +8,10 @@ use crate::{CLASSIFIERS, churn, config, trained};
 /// debug and release builds and on every x86-64 machine, which is what this constant is for.
 const PINNED: [(&str, &str); 5] = [
     ("logistic_regression", "blake3:7ff4a732d1822911c41e8e4563693ee2c5e1a991571526bee9e0c684177e1695"),
-    ("random_forest", "blake3:32cbd8d8638f548dbfe4c9532126b3ac9d6ca46f9e8d599dc970ba3cfb7d362a"),
-    ("extra_trees", "blake3:65a2714ccf7b264f00ebc0f8c3756cc4010fc78d2e13829d39b4c5d46cd6d144"),
-    ("gbdt_depthwise", "blake3:f1ea3ff0169e5426fe9f4dd7669c901c7831383dabc4f9e6466bd6a63f3dee90"),
-    ("gbdt_leafwise", "blake3:0380fe4414483d538e17a516ea9b8dc61f4d07ee19fb3d06aa275703161e9c0a"),
+    ("random_forest", "blake3:b95f28e579e8a9b4c91a73b58407855ce4a1b4a1a32440c878a9766787d84472"),
+    ("extra_trees", "blake3:ae1dc5d9ac9a1c1be4c95c825a4f71d76bdfaf963ee090d2a512a4bdff71a96b"),
+    ("gbdt_depthwise", "blake3:3eabc5e4d3e4cb9ff8385d45c91d4fa3bffad7046f052546f14b066101055b8f"),
+    ("gbdt_leafwise", "blake3:1d14b99e4bb7aa1765b0d2ac778e540e840016435a3bb80ea637c6532d0836c4"),
 ];
 
 #[test]

@@ -62,6 +62,8 @@ pub struct Trees {
     words: Vec<u64>,
     /// Values of leaves, where a leaf has more than one.
     pub(super) leaf_values: Vec<f64>,
+    /// Fitting rows of each leaf, in the order of the nodes; none where they are not known of all trees.
+    pub(super) leaf_rows: Option<Vec<u32>>,
     pub(super) gains: Vec<f32>,
     compiled: Cache,
 }
@@ -106,6 +108,7 @@ impl Trees {
             set_ends: Vec::new(),
             words: Vec::new(),
             leaf_values: Vec::new(),
+            leaf_rows: Some(Vec::new()),
             gains: Vec::new(),
             compiled: Cache::default(),
         }
@@ -122,6 +125,7 @@ impl Trees {
     /// If the tree does not fit the ensemble or is none: growers make trees.
     pub fn push(&mut self, tree: &Tree, output: usize) {
         assert_eq!(tree.leaf_values.len(), tree.n_leaves() * self.width, "invariant: every leaf has its values");
+        assert!([0, tree.n_leaves()].contains(&tree.leaf_rows.len()), "invariant: every leaf has its rows");
         assert!(output < self.n_outputs, "invariant: a tree adds to an output");
         self.compiled = Cache::default();
         let first = self.nodes.len();
@@ -139,7 +143,7 @@ impl Trees {
             match child {
                 Child::Leaf(leaf) => {
                     let values = &tree.leaf_values[leaf as usize * self.width..][..self.width];
-                    self.push_leaf(values);
+                    self.push_leaf(values, tree.leaf_rows.get(leaf as usize).copied());
                 }
                 Child::Split(i) => {
                     let split = &tree.splits[i as usize];
@@ -151,7 +155,11 @@ impl Trees {
         }
     }
 
-    pub(super) fn push_leaf(&mut self, values: &[f64]) {
+    pub(super) fn push_leaf(&mut self, values: &[f64], rows: Option<u32>) {
+        match (&mut self.leaf_rows, rows) {
+            (Some(known), Some(rows)) => known.push(rows),
+            (known, _) => *known = None,
+        }
         let payload = if self.width == 1 { values[0].to_bits() } else { self.leaf_values.len() as u64 };
         if self.width > 1 {
             self.leaf_values.extend_from_slice(values);
@@ -201,6 +209,7 @@ impl Trees {
         let nodes = self.node_range(tree);
         // Each earlier tree has one leaf more than it has splits.
         let mut split_number = (nodes.start - tree) / 2;
+        let first_leaf = nodes.start - split_number;
         let mut made = Tree::default();
         // The number of a node among splits or among leaves, by its position.
         let mut counts = (0, 0);
@@ -218,6 +227,9 @@ impl Trees {
             .collect();
         for (i, node) in self.nodes[nodes].iter().enumerate() {
             if node.feature & LEAF != 0 {
+                if let Some(rows) = &self.leaf_rows {
+                    made.leaf_rows.push(rows[first_leaf + made.leaf_rows.len()]);
+                }
                 made.leaf_values.extend(self.values_of(node));
                 continue;
             }
@@ -256,7 +268,24 @@ impl Trees {
         &self.words[start..self.set_ends[set] as usize]
     }
 
-    fn node_range(&self, tree: usize) -> std::ops::Range<usize> {
+    /// How many fitting rows each node has; where that is not known, how many leaves.
+    pub(super) fn node_rows(&self) -> Vec<f64> {
+        let mut rows = vec![0.0; self.nodes.len()];
+        let mut leaf = self.n_leaves();
+        // Children come after their parent.
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            if node.feature & LEAF != 0 {
+                leaf -= 1;
+                // A leaf without rows would leave nothing to weigh its side by.
+                rows[at] = self.leaf_rows.as_ref().map_or(1.0, |rows| f64::from(rows[leaf].max(1)));
+            } else {
+                rows[at] = rows[at + 1] + rows[at + node.right as usize];
+            }
+        }
+        rows
+    }
+
+    pub(super) fn node_range(&self, tree: usize) -> std::ops::Range<usize> {
         let end = self.roots.get(tree + 1).map_or(self.nodes.len(), |r| *r as usize);
         self.roots[tree] as usize..end
     }
@@ -308,11 +337,16 @@ impl Trees {
         counts
     }
 
-    /// The sum of the gains of each feature's splits.
-    pub fn gain_importances(&self) -> Vec<f64> {
-        let mut gains = vec![0.0; self.types.len()];
-        self.each_split(|feature, gain| gains[feature] += f64::from(gain));
-        gains
+    /// How much each feature was used, in three ways.
+    pub fn importances(&self) -> Importances {
+        let n = self.types.len();
+        let mut found = Importances { splits: self.split_counts(), gains: vec![0.0; n], covers: vec![0.0; n] };
+        self.each_split(|feature, gain| found.gains[feature] += f64::from(gain));
+        let rows = self.node_rows();
+        for (node, rows) in self.nodes.iter().zip(rows).filter(|(node, _)| node.feature & LEAF == 0) {
+            found.covers[self.used[(node.feature & RANK) as usize] as usize] += rows;
+        }
+        found
     }
 
     /// Rank of the feature and threshold of every split of a number.
@@ -350,6 +384,17 @@ impl Trees {
             }
         }
     }
+}
+
+/// How much each feature was used, by its position.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Importances {
+    /// In how many splits it is asked.
+    pub splits: Vec<u64>,
+    /// What those splits improved the objective by, together.
+    pub gains: Vec<f64>,
+    /// How many fitting rows those splits parted, together.
+    pub covers: Vec<f64>,
 }
 
 /// The types of features, as an ensemble that is fitted on them keeps them.

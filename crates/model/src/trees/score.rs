@@ -77,7 +77,7 @@ impl Trees {
     }
 
     /// The used features of some rows, row-major; categories as numbers, NaN where missing or unseen.
-    fn gather(&self, features: &Features, start: usize, n_rows: usize, values: &mut Vec<f64>) {
+    pub(super) fn gather(&self, features: &Features, start: usize, n_rows: usize, values: &mut Vec<f64>) {
         let n_used = self.used.len();
         values.clear();
         values.resize(n_rows * n_used, f64::NAN);
@@ -145,7 +145,7 @@ impl Trees {
 
     /// Whether a value goes left. Without branches on the value or on the kind of decision: neither can be foreseen.
     #[inline]
-    fn goes_left(&self, node: &Node, x: f64) -> bool {
+    pub(super) fn goes_left(&self, node: &Node, x: f64) -> bool {
         if node.feature & SET_APART != 0 {
             return self.is_in_set(node, x);
         }

@@ -46,6 +46,9 @@ impl Trees {
         insert("features", Tensor::u32(features));
         insert("thresholds", Tensor::f64(thresholds));
         insert("gains", Tensor::u32(self.gains.iter().map(|g| g.to_bits())));
+        if let Some(rows) = &self.leaf_rows {
+            insert("leaf_rows", Tensor::u32(rows));
+        }
         insert("category_ends", Tensor::u32(ends));
         insert("categories", Tensor::u64(sets().flatten()));
         insert("leaf_values", leaf_values.shaped(vec![self.n_leaves(), self.width]));
@@ -104,6 +107,8 @@ struct Arrays {
     category_ends: Vec<u32>,
     categories: Vec<u64>,
     leaf_values: Vec<f64>,
+    /// Files of before may lack them.
+    leaf_rows: Option<Vec<u32>>,
 }
 
 impl Arrays {
@@ -130,6 +135,7 @@ impl Arrays {
             category_ends: take("category_ends")?.to_u32()?,
             categories: take("categories")?.to_u64()?,
             leaf_values: take("leaf_values")?.to_f64()?,
+            leaf_rows: take("leaf_rows").ok().map(|rows| rows.to_u32()).transpose()?,
         })
     }
 
@@ -148,6 +154,7 @@ impl Arrays {
         let sizes = [
             ("features", self.features.len(), n_splits),
             ("gains", self.gains.len(), n_splits),
+            ("leaf rows", self.leaf_rows.as_ref().map_or(n_leaves, Vec::len), n_leaves),
             ("category sets", self.category_ends.len(), n_sets),
             ("leaf values", self.leaf_values.len(), n_leaves.saturating_mul(self.width)),
         ];
@@ -211,7 +218,8 @@ impl Parser<'_> {
             self.node += 1;
             if flags == IS_LEAF {
                 let width = self.arrays.width;
-                trees.push_leaf(&self.arrays.leaf_values[self.leaf * width..][..width]);
+                let rows = self.arrays.leaf_rows.as_ref().map(|rows| rows[self.leaf]);
+                trees.push_leaf(&self.arrays.leaf_values[self.leaf * width..][..width], rows);
                 self.leaf += 1;
                 let Some(parent) = waiting.pop() else { return Ok(()) };
                 trees.nodes[parent].right = (self.node - parent) as u32;

@@ -84,7 +84,7 @@ fn a_mean_divides_the_sum() {
 fn importances_count_splits_and_add_gains() {
     let trees = ensemble();
     assert_eq!(trees.split_counts(), [2, 2, 2]);
-    assert_eq!(trees.gain_importances(), [3.0, 3.0, 3.0]);
+    assert_eq!(trees.importances().gains, [3.0, 3.0, 3.0]);
     assert_eq!(trees.n_leaves(), 9);
 }
 

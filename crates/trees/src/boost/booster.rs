@@ -142,7 +142,9 @@ fn boost_here(
     let mut booster = Booster::new(request, params, objective, fitting)?;
     let n_before = booster.trees.n_trees();
     let mut watch = match (held_out, &request.early_stopping) {
-        (Some(rows), Some(stopping)) => Some(Watch::new(rows, objective, stopping.metric, request.task, params, &booster.trees)),
+        (Some(rows), Some(stopping)) => {
+            Some(Watch::new(rows, objective, stopping.metric, request.task, params, &booster.trees))
+        }
         _ => None,
     };
     let patience = request.early_stopping.map_or(0, |s| s.rounds);
@@ -180,14 +182,14 @@ fn start(request: &Request<'_>, objective: &dyn Objective, fitting: &Checked<'_>
     let repeat = |base: &[f64]| (0..n_rows).flat_map(|_| base.iter().copied()).collect::<Vec<f64>>();
     match request.start {
         Start::Constant => {
-            let base: Vec<f64> =
-                objective.base_scores(labels(fitting)).into_iter().map(numeric::canonical).collect();
+            let base: Vec<f64> = objective.base_scores(labels(fitting)).into_iter().map(numeric::canonical).collect();
             Ok((repeat(&base), Trees::new(types, 1, Aggregation::Sum, base)))
         }
         Start::Scores(scores) => {
             let n_all = request.features.n_rows() * n_outputs;
             if scores.len() != n_all || scores.iter().any(|s| !s.is_finite()) {
-                let why = format!("there must be {n_all} finite scores, one per row and output; found {}", scores.len());
+                let why =
+                    format!("there must be {n_all} finite scores, one per row and output; found {}", scores.len());
                 return Err(Error::Start { why });
             }
             // Rows of weight 0 were left out of the fitting rows.
@@ -200,7 +202,8 @@ fn start(request: &Request<'_>, objective: &dyn Objective, fitting: &Checked<'_>
         Start::Trees(trees) => {
             if trees.n_outputs() != n_outputs || trees.aggregation() != Aggregation::Sum {
                 let found = trees.n_outputs();
-                let why = format!("boosted trees of {n_outputs} outputs are needed, these have {found}, or are a forest");
+                let why =
+                    format!("boosted trees of {n_outputs} outputs are needed, these have {found}, or are a forest");
                 return Err(Error::Start { why });
             }
             trees.check_features(&types).map_err(|why| Error::Start { why })?;

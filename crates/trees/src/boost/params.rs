@@ -12,8 +12,9 @@ pub enum Loss {
     OfTask,
     /// The absolute error.
     Absolute,
-    /// Half the squared error up to this distance, beyond it as many times the distance.
-    Huber(f64),
+    /// Half the squared error up to this distance, beyond it as many times the distance; none for the distance from the median
+    /// within which nine of ten targets lie.
+    Huber(Option<f64>),
     /// The pinball loss of some quantiles, an output each.
     Quantiles(Vec<f64>),
     /// The likelihood of counts; the score is the logarithm of their mean.
@@ -177,7 +178,7 @@ impl BoostParams {
         check(share(self.colsample_bynode), "colsample_bynode", self.colsample_bynode, SHARE)?;
         check(share(self.learning_rate_decay), "learning_rate_decay", self.learning_rate_decay, SHARE)?;
         match &self.loss {
-            Loss::Huber(delta) => {
+            Loss::Huber(Some(delta)) => {
                 check(*delta > 0.0 && delta.is_finite(), "huber_delta", delta, "a positive finite number")?;
             }
             Loss::Quantiles(levels) => {

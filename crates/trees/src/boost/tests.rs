@@ -240,7 +240,7 @@ fn losses_for_outliers_do_not_follow_them() {
     for growth in [Growth::Depthwise, Growth::Leafwise] {
         let squared = fitted_loss(Loss::OfTask, growth, |s, y| (s - y).abs()).1;
         let absolute = fitted_loss(Loss::Absolute, growth, |s, y| (s - y).abs()).1;
-        let huber = fitted_loss(Loss::Huber(1.0), growth, |s, y| (s - y).abs()).1;
+        let huber = fitted_loss(Loss::Huber(None), growth, |s, y| (s - y).abs()).1;
         assert!(absolute < 0.8 && huber < 0.5, "{growth:?}: {absolute} {huber}");
         assert!(squared > 5.0 * absolute, "{growth:?}: {squared} {absolute}");
     }
@@ -344,8 +344,7 @@ fn sampling_by_level_and_node_leaves_no_feature_out() {
     let train = features(1_500, 7);
     let y = targets(&binary(), &train, 7);
     for (by_level, by_node) in [(0.5, 1.0), (1.0, 0.5), (0.7, 0.7)] {
-        let params =
-            BoostParams { colsample_bylevel: by_level, colsample_bynode: by_node, ..small(Growth::Depthwise) };
+        let params = BoostParams { colsample_bylevel: by_level, colsample_bynode: by_node, ..small(Growth::Depthwise) };
         let task = binary();
         let with = |seed: u64| fit(&Request { seed, ..request(&train, &y, &task) }, &params).unwrap().trees;
         assert_eq!(with(1), with(1));

@@ -354,6 +354,7 @@ impl<'a> TreeGrower<'a> {
         self.link(open.parent, Child::Leaf(number));
         let items = &self.items[open.items.clone()];
         let values = self.forest.response.values;
+        self.tree.leaf_rows.push(items.len() as u32);
         match self.forest.response.kind {
             Kind::Number => self.tree.leaf_values.push(numeric::canonical(mean(items, values))),
             Kind::Share => self.tree.leaf_values.push(Moments::of(items).mean()),

@@ -1,0 +1,62 @@
+"""One tree library on one table of make_tree_tables.py: trees.py FOLDER LIBRARY GROWTH N_TREES LEAVES_OR_DEPTH; prints a JSON line. Two threads."""
+import json, pathlib, sys, time
+import numpy as np
+from sklearn.metrics import log_loss, roc_auc_score
+
+folder, library, growth, rounds, size = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+shape = json.loads((folder / "shape.json").read_text())
+columns, task, categories = shape["columns"], shape["task"], shape["categories"]
+X = np.fromfile(folder / "X.bin", np.float32).reshape(-1, columns); y = np.fromfile(folder / "y.bin", np.float32)
+Xt = np.fromfile(folder / "Xt.bin", np.float32).reshape(-1, columns); yt = np.fromfile(folder / "yt.bin", np.float32)
+THREADS, RATE = 2, 0.1
+leafwise = growth == "leafwise"
+
+
+def lightgbm():
+    import lightgbm as lgb
+    params = dict(objective="binary" if task == "binary" else "multiclass", learning_rate=RATE, num_threads=THREADS, verbose=-1, max_bin=255)
+    if task == "multiclass": params["num_class"] = shape["classes"]
+    params.update(dict(num_leaves=size) if leafwise else dict(num_leaves=2 ** size, max_depth=size))
+    return lambda: lgb.train(params, lgb.Dataset(X, y, categorical_feature=categories or "auto"), rounds), lambda m: m.predict(Xt, num_threads=THREADS)
+
+
+def xgboost():
+    import xgboost as xgb
+    params = dict(objective="binary:logistic" if task == "binary" else "multi:softprob", tree_method="hist", eta=RATE, nthread=THREADS, max_bin=256)
+    if task == "multiclass": params["num_class"] = shape["classes"]
+    params.update(dict(grow_policy="lossguide", max_leaves=size, max_depth=0) if leafwise else dict(max_depth=size))
+    types = ["c" if j in categories else "q" for j in range(columns)]
+    make = lambda: xgb.QuantileDMatrix(X, y, max_bin=256, feature_types=types, enable_categorical=bool(categories), nthread=THREADS)
+    predict = lambda m: m.inplace_predict(Xt) if not categories else m.predict(xgb.DMatrix(Xt, feature_types=types, enable_categorical=True))
+    return lambda: xgb.train(params, make(), rounds), predict
+
+
+def catboost():
+    from catboost import CatBoostClassifier, Pool
+    kind = dict(grow_policy="Lossguide", max_leaves=size) if leafwise else dict(depth=size)
+    model = CatBoostClassifier(iterations=rounds, learning_rate=RATE, thread_count=THREADS, verbose=False, boosting_type="Plain", bootstrap_type="No",
+                               loss_function="Logloss" if task == "binary" else "MultiClass", **kind)
+    return lambda: model.fit(X, y), lambda m: m.predict_proba(Xt, thread_count=THREADS)
+
+
+def histgradientboosting():
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    limit = dict(max_leaf_nodes=size) if leafwise else dict(max_leaf_nodes=None, max_depth=size)
+    model = HistGradientBoostingClassifier(max_iter=rounds, learning_rate=RATE, early_stopping=False, categorical_features=None, **limit)
+    return lambda: model.fit(X, y), lambda m: m.predict_proba(Xt)
+
+
+def randomforest():
+    from sklearn.ensemble import RandomForestClassifier
+    model = RandomForestClassifier(n_estimators=rounds, n_jobs=THREADS)
+    return lambda: model.fit(X, y), lambda m: m.predict_proba(Xt)
+
+
+train, predict = globals()[library]()
+start = time.perf_counter(); model = train(); trained = time.perf_counter()
+p = np.asarray(predict(model)); predicted = time.perf_counter()
+if task == "binary":
+    score = roc_auc_score(yt, p[:, 1] if p.ndim == 2 else p)
+else:
+    score = log_loss(yt, p.astype(float), labels=range(shape["classes"]))
+print(json.dumps(dict(train_s=trained - start, predict_s=predicted - trained, score=score)))
