@@ -34,7 +34,7 @@ def xgboost():
 def catboost():
     from catboost import CatBoostClassifier, Pool
     kind = dict(grow_policy="Lossguide", max_leaves=size) if leafwise else dict(depth=size)
-    model = CatBoostClassifier(iterations=rounds, learning_rate=RATE, thread_count=THREADS, verbose=False, boosting_type="Plain", bootstrap_type="No",
+    model = CatBoostClassifier(iterations=rounds, learning_rate=RATE, thread_count=THREADS, verbose=False, allow_writing_files=False, boosting_type="Plain", bootstrap_type="No",
                                loss_function="Logloss" if task == "binary" else "MultiClass", **kind)
     return lambda: model.fit(X, y), lambda m: m.predict_proba(Xt, thread_count=THREADS)
 

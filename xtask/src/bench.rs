@@ -15,12 +15,12 @@ struct Bench {
 }
 
 const BENCHES: [Bench; 6] = [
-    Bench { name: "trees", what: "tree engines, against LightGBM, XGBoost, CatBoost and scikit-learn" },
     Bench { name: "read", what: "CSV to a typed table, against Polars" },
     Bench { name: "candidates", what: "test scores of every candidate, against its namesake" },
     Bench { name: "agreement", what: "linear models and metrics, against scikit-learn's numbers" },
     Bench { name: "scripts", what: "time and memory of a whole training, against the usual scikit-learn scripts" },
     Bench { name: "predict", what: "rows predicted from CSV to CSV: speed and memory" },
+    Bench { name: "trees", what: "tree engines, against LightGBM, XGBoost, CatBoost and scikit-learn" },
 ];
 
 /// Runs the comparisons that are named, or all; what follows `--` goes to the program.

@@ -2,6 +2,7 @@
 
 mod booster;
 mod params;
+mod watch;
 
 pub use params::{BoostParams, Loss};
 

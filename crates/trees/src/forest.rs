@@ -30,7 +30,7 @@ use tabwright_model::trees::{Aggregation, Tree, Trees, types_of};
 
 use crate::binning::Binner;
 use crate::error::{Error, Result};
-use crate::forest::grow::{Forest, TreeGrower};
+use crate::forest::grow::{Forest, TreeGrower, bootstrap};
 use crate::forest::response::Response;
 use crate::target::Checked;
 
@@ -38,6 +38,7 @@ use crate::target::Checked;
 /// from all others alone, since trees that grow to purity would learn single rows by their level. LightGBM's `cat_smooth`
 /// is 10 too.
 const MIN_LEVEL_ROWS: usize = 10;
+
 /// Grows a forest. Its raw scores are means over the trees: for binary the probability of the positive label, for
 /// multiclass one probability per label, for regression the number.
 ///
@@ -78,6 +79,56 @@ pub fn fit(
     (0..rayon::current_num_threads()).into_par_iter().with_max_len(1).for_each(grow);
     let InOrder { trees, .. } = packed.into_inner().expect("invariant: packing a tree does not panic");
     if trees.n_trees() < params.n_estimators { Err(Error::Cancelled) } else { Ok(trees) }
+}
+
+/// Raw scores of the fitting rows by the trees of a forest that have not seen them, row-major `(n_rows, n_outputs)`; NaN for
+/// a row that every tree has seen. All arguments are those of [`fit`], which made the trees.
+///
+/// # Errors
+/// As [`fit`], or if the trees were not grown on bootstrap samples, or are not as many as the parameters say.
+///
+/// # Determinism
+/// Answers are added in the order of the trees, on any number of threads.
+pub fn out_of_bag(
+    trees: &Trees,
+    features: &Features,
+    targets: &Targets,
+    task: &Task,
+    params: &ForestParams,
+    seed: u64,
+) -> Result<Vec<f64>> {
+    params.validate()?;
+    if !params.bootstrap {
+        let (found, allowed) = ("false".to_owned(), "true: without samples no row is out of a bag");
+        return Err(Error::Parameter { parameter: "bootstrap", found, allowed });
+    }
+    if trees.n_trees() != params.n_estimators {
+        let (found, allowed) = (params.n_estimators.to_string(), "the number of trees of the forest");
+        return Err(Error::Parameter { parameter: "n_estimators", found, allowed });
+    }
+    let rows = Checked::new(features, targets, task)?;
+    // Samples are drawn from the rows that have a weight.
+    let has_weight = |row: &usize| targets.weights.as_ref().is_none_or(|w| w[*row] > 0.0);
+    let drawn_from: Vec<usize> = (0..features.n_rows()).filter(has_weight).collect();
+    let (n_rows, n_outputs) = (features.n_rows(), trees.n_outputs());
+    let (mut sums, mut n_trees) = (vec![0.0; n_rows * n_outputs], vec![0u32; n_rows]);
+    for tree in 0..trees.n_trees() {
+        let mut answers = vec![0.0; n_rows * n_outputs];
+        trees.add_tree_scores(tree, features, &mut answers);
+        let mut is_out = vec![true; n_rows];
+        for (&row, times) in drawn_from.iter().zip(bootstrap(seed, tree as u64, rows.n_rows())) {
+            is_out[row] = times == 0;
+        }
+        let rows = sums.chunks_exact_mut(n_outputs).zip(answers.chunks_exact(n_outputs));
+        for ((sums, answers), n) in rows.zip(&mut n_trees).enumerate().filter(|(row, _)| is_out[*row]).map(|(_, r)| r) {
+            sums.iter_mut().zip(answers).for_each(|(sum, answer)| *sum += answer);
+            *n += 1;
+        }
+    }
+    for (sums, n) in sums.chunks_exact_mut(n_outputs).zip(n_trees) {
+        sums.iter_mut().for_each(|sum| *sum = if n > 0 { *sum / f64::from(n) } else { f64::NAN });
+    }
+    Ok(sums)
 }
 
 /// Packs trees in the order of their numbers, whichever is ready first.

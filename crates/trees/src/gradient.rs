@@ -254,29 +254,29 @@ impl FixedGradients {
         }
     }
 
-    /// Fine gradients and hessians of the rows from `start` on by their labels; rows are not counted.
-    pub fn sums_by_label(&self, start: usize, labels: &[u8]) -> [Sums; 256] {
-        // Rows of one label follow each other: in turns they are added to other cells, so that no addition waits for the one before.
+    /// Fine gradients and hessians of the rows from `start` on by their tags; rows are not counted.
+    pub fn sums_by_tag(&self, start: usize, tags: &[u8]) -> [Sums; 256] {
+        // Rows of one tag follow each other: in turns they are added to other cells, so that no addition waits for the one before.
         const TURNS: usize = 4;
         let mut sums = [[[0u64; 2]; 256]; TURNS];
         match self {
             FixedGradients::Constant { gradients, .. } => {
-                for (i, (&label, &gradient)) in labels.iter().zip(&gradients[start..]).enumerate() {
-                    let sum = &mut sums[i % TURNS][label as usize];
+                for (i, (&tag, &gradient)) in tags.iter().zip(&gradients[start..]).enumerate() {
+                    let sum = &mut sums[i % TURNS][tag as usize];
                     sum[0] = sum[0].wrapping_add(i64::from(gradient) as u64);
                     sum[1] += 1;
                 }
             }
             FixedGradients::Bounded { pairs, .. } | FixedGradients::Varying { pairs, .. } => {
-                for (i, (&label, pair)) in labels.iter().zip(&pairs[start..]).enumerate() {
-                    let sum = &mut sums[i % TURNS][label as usize];
+                for (i, (&tag, pair)) in tags.iter().zip(&pairs[start..]).enumerate() {
+                    let sum = &mut sums[i % TURNS][tag as usize];
                     sum[0] = sum[0].wrapping_add(i64::from(pair.gradient) as u64);
                     sum[1] = sum[1].wrapping_add(u64::from(pair.hessian));
                 }
             }
         }
-        std::array::from_fn(|label| {
-            let of_turns = sums.iter().map(|s| Sums { gradient: s[label][0] as i64, hessian: s[label][1], count: 0 });
+        std::array::from_fn(|tag| {
+            let of_turns = sums.iter().map(|s| Sums { gradient: s[tag][0] as i64, hessian: s[tag][1], count: 0 });
             of_turns.fold(Sums::default(), |a, b| a + b)
         })
     }

@@ -4,8 +4,8 @@
 //! each split only: the larger one's is what is left of the parent's.
 
 mod count;
-mod labelled;
 mod listed;
+mod tagged;
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -13,8 +13,8 @@ use std::collections::BinaryHeap;
 use rayon::prelude::*;
 
 pub use count::Counted;
-pub use labelled::{FEW_LEAVES, LabelledRemains, LabelledRows};
 pub use listed::{ListedRows, Remains};
+pub use tagged::{FEW_LEAVES, TaggedRemains, TaggedRows};
 
 use crate::columns::Columns;
 use crate::gradient::{Sums, Units};
@@ -52,7 +52,7 @@ pub struct NodeSplit {
     pub right: NodeId,
 }
 
-/// Who holds the rows: this machine ([`ListedRows`], [`LabelledRows`]), or several that hold a part each and add their
+/// Who holds the rows: this machine ([`ListedRows`], [`TaggedRows`]), or several that hold a part each and add their
 /// whole numbers.
 pub trait Histograms {
     /// The histogram of all rows; only active features need be counted.

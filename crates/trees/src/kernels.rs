@@ -184,10 +184,10 @@ pub(crate) enum Listed {
     Right,
 }
 
-/// Gives the rows labelled `from` whose code does not go left the label `to`, and lists the rows of one side, counted from
+/// Gives the rows tagged `from` whose code does not go left the tag `to`, and lists the rows of one side, counted from
 /// `first_row`.
-pub(crate) fn relabel(
-    labels: &mut [u8],
+pub(crate) fn retag(
+    tags: &mut [u8],
     column: &[u8],
     goes_left: &[bool; 256],
     (from, to): (u8, u8),
@@ -195,18 +195,18 @@ pub(crate) fn relabel(
     first_row: u32,
     list: &mut Vec<u32>,
 ) {
-    assert_eq!(labels.len(), column.len(), "invariant: every row has a label and a bin");
+    assert_eq!(tags.len(), column.len(), "invariant: every row has a tag and a bin");
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         #[expect(unsafe_code, reason = "the compiler cannot know the processor")]
         // SAFETY: the processor has the instructions, as was just asked.
-        return unsafe { relabel_avx2(labels, column, goes_left, (from, to), listed, first_row, list) };
+        return unsafe { retag_avx2(tags, column, goes_left, (from, to), listed, first_row, list) };
     }
-    relabel_plain(labels, column, goes_left, (from, to), listed, first_row, list);
+    retag_plain(tags, column, goes_left, (from, to), listed, first_row, list);
 }
 
-fn relabel_plain(
-    labels: &mut [u8],
+fn retag_plain(
+    tags: &mut [u8],
     column: &[u8],
     goes_left: &[bool; 256],
     (from, to): (u8, u8),
@@ -214,11 +214,11 @@ fn relabel_plain(
     first_row: u32,
     list: &mut Vec<u32>,
 ) {
-    for (i, (label, code)) in labels.iter_mut().zip(column).enumerate() {
-        if *label == from {
+    for (i, (tag, code)) in tags.iter_mut().zip(column).enumerate() {
+        if *tag == from {
             let is_left = goes_left[*code as usize];
             if !is_left {
-                *label = to;
+                *tag = to;
             }
             if listed == if is_left { Listed::Left } else { Listed::Right } {
                 list.push(first_row + i as u32);
@@ -230,8 +230,8 @@ fn relabel_plain(
 /// Thirty-two rows at a time.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
-fn relabel_avx2(
-    labels: &mut [u8],
+fn retag_avx2(
+    tags: &mut [u8],
     column: &[u8],
     goes_left: &[bool; 256],
     (from, to): (u8, u8),
@@ -256,11 +256,11 @@ fn relabel_avx2(
     let (low_four, low_three) = (_mm256_set1_epi8(15), _mm256_set1_epi8(7));
     let mut found = [0u32; BLOCK + 8];
     let mut n_found = 0;
-    let (label_blocks, _) = labels.as_chunks_mut::<WIDTH>();
+    let (tag_blocks, _) = tags.as_chunks_mut::<WIDTH>();
     let (code_blocks, _) = column.as_chunks::<WIDTH>();
-    let n_whole = label_blocks.len() * WIDTH;
-    for (block, (labels, codes)) in label_blocks.iter_mut().zip(code_blocks).enumerate() {
-        let old = load(labels);
+    let n_whole = tag_blocks.len() * WIDTH;
+    for (block, (tags, codes)) in tag_blocks.iter_mut().zip(code_blocks).enumerate() {
+        let old = load(tags);
         let is_meant = _mm256_cmpeq_epi8(old, from_all);
         if _mm256_testz_si256(is_meant, is_meant) == 1 {
             continue;
@@ -276,7 +276,7 @@ fn relabel_avx2(
         #[expect(unsafe_code, reason = "vectors are stored through pointers")]
         // SAFETY: 32 bytes are as long as a vector.
         unsafe {
-            _mm256_storeu_si256(labels.as_mut_ptr().cast(), new);
+            _mm256_storeu_si256(tags.as_mut_ptr().cast(), new);
         }
         let side = match listed {
             Listed::None => continue,
@@ -306,7 +306,7 @@ fn relabel_avx2(
     }
     list.extend_from_slice(&found[..n_found]);
     let rest = first_row + n_whole as u32;
-    relabel_plain(&mut labels[n_whole..], &column[n_whole..], goes_left, (from, to), listed, rest, list);
+    retag_plain(&mut tags[n_whole..], &column[n_whole..], goes_left, (from, to), listed, rest, list);
 }
 
 #[cfg(test)]
@@ -354,29 +354,29 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn rows_are_labelled_alike_with_vectors_and_without(
+        fn rows_are_tagged_alike_with_vectors_and_without(
             rows in prop::collection::vec((0u8..3, any::<u8>()), 0..3000),
             listed in prop::sample::select(vec![Listed::None, Listed::Left, Listed::Right]),
             seed in any::<u64>(),
         ) {
             let goes_left: [bool; 256] = std::array::from_fn(|c| tabwright_core::random::mix(seed ^ c as u64).is_multiple_of(2));
-            let (labels, column): (Vec<u8>, Vec<u8>) = rows.into_iter().unzip();
+            let (tags, column): (Vec<u8>, Vec<u8>) = rows.into_iter().unzip();
             let (wide, plain) = both(|| {
-                let (mut labels, mut list) = (labels.clone(), vec![7]);
-                relabel(&mut labels, &column, &goes_left, (1, 9), listed, 1000, &mut list);
-                (labels, list)
+                let (mut tags, mut list) = (tags.clone(), vec![7]);
+                retag(&mut tags, &column, &goes_left, (1, 9), listed, 1000, &mut list);
+                (tags, list)
             });
             prop_assert_eq!(&wide, &plain);
-            let meant = |r: &usize| labels[*r] == 1;
+            let meant = |r: &usize| tags[*r] == 1;
             let left = |r: &usize| goes_left[column[*r] as usize];
-            let moved = (0..labels.len()).map(|r| if meant(&r) && !left(&r) { 9 } else { labels[r] });
+            let moved = (0..tags.len()).map(|r| if meant(&r) && !left(&r) { 9 } else { tags[r] });
             prop_assert!(moved.eq(wide.0.iter().copied()));
             let in_list = |r: &usize| meant(r) && match listed {
                 Listed::None => false,
                 Listed::Left => left(r),
                 Listed::Right => !left(r),
             };
-            let list = (0..labels.len()).filter(in_list).map(|r| r as u32 + 1000);
+            let list = (0..tags.len()).filter(in_list).map(|r| r as u32 + 1000);
             prop_assert!(wide.1.iter().copied().eq(std::iter::once(7).chain(list)));
         }
     }

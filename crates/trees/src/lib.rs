@@ -4,7 +4,10 @@
 //! Boosting, from the outside in: [`boost::fit`] bins the features once ([`binning`]), asks an [`objective`] for gradients
 //! each round, rounds them to fixed point ([`gradient`]), and lets a [`grow::Grower`] build a tree. The grower asks for
 //! the histograms of a set of nodes through one narrow interface, [`grow::Histograms`], and finds splits in them with
-//! [`split`]. Forests ([`forest::fit`]) share the bins, and grow to purity with a layout of their own.
+//! [`split`], among the features that [`columns`] allows. Two holders of rows answer it here, [`grow::TaggedRows`] for
+//! trees of few leaves and [`grow::ListedRows`] for any. Histograms are made of [`cell`]s, laid out by [`histogram`]; what
+//! needs instructions of the processor is in `kernels`. Forests ([`forest::fit`]) share the bins, and grow to purity with
+//! a layout of their own.
 //!
 //! # Determinism
 //! Gradients and targets are summed as integers, so sums do not depend on their order; ties are broken by (gain,

@@ -4,21 +4,18 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
-use tabwright_core::metric::{self, DEFAULT_THRESHOLD, Metric, Predictions};
+use tabwright_core::numeric;
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::rows::BLOCK_ROWS;
-use tabwright_core::{Targets, Task, numeric, parallel};
-use tabwright_model::model::Link;
 use tabwright_model::trees::{Aggregation, Trees, types_of};
 
 use crate::binning::{BinnedMatrix, Binner};
-use crate::boost::{self, BoostParams, Fitted, Request, Start};
+use crate::boost::watch::Watch;
+use crate::boost::{BoostParams, Fitted, Request, Start};
 use crate::columns::Columns;
 use crate::error::{Error, Result};
 use crate::gradient::{self, FixedBlock, FixedGradients, GradientPair, Kind, Scale, Sums};
-use crate::grow::{
-    Counted, FEW_LEAVES, GrowLimits, Grower, GrownTree, LabelledRemains, LabelledRows, ListedRows, Remains,
-};
+use crate::grow::{Counted, FEW_LEAVES, GrowLimits, Grower, GrownTree, ListedRows, Remains, TaggedRemains, TaggedRows};
 use crate::histogram::Layout;
 use crate::objective::{Labels, Objective, weighted_quantile};
 use crate::split::{SplitParams, Splitter};
@@ -64,8 +61,8 @@ struct Output {
 
 /// The leaf of each row.
 enum LeafOf {
-    /// Labels of few leaves, which are places among their values.
-    Labels(Vec<u8>),
+    /// Tags of few leaves, which are places among their values.
+    Tags(Vec<u8>),
     /// Numbers of leaves. A leaf has rows all over the table, and several threads follow the leaves.
     Numbers(Vec<AtomicU32>),
 }
@@ -74,9 +71,9 @@ impl LeafOf {
     fn new(n_rows: usize, params: &BoostParams) -> Self {
         let deepest =
             params.max_depth.map_or(usize::MAX, |depth| 1usize.checked_shl(depth as u32).unwrap_or(usize::MAX));
-        // A sample leaves rows out, which labels do not.
+        // A sample leaves rows out, which tags do not.
         if params.subsample >= 1.0 && deepest.min(params.num_leaves.unwrap_or(usize::MAX)) <= FEW_LEAVES {
-            LeafOf::Labels(vec![0; n_rows])
+            LeafOf::Tags(vec![0; n_rows])
         } else {
             LeafOf::Numbers((0..n_rows).map(|_| AtomicU32::new(0)).collect())
         }
@@ -84,14 +81,14 @@ impl LeafOf {
 
     fn blocks(&self) -> Vec<LeafBlock<'_>> {
         match self {
-            LeafOf::Labels(labels) => labels.chunks(BLOCK_ROWS).map(LeafBlock::Labels).collect(),
+            LeafOf::Tags(tags) => tags.chunks(BLOCK_ROWS).map(LeafBlock::Tags).collect(),
             LeafOf::Numbers(numbers) => numbers.chunks(BLOCK_ROWS).map(LeafBlock::Numbers).collect(),
         }
     }
 
     fn take(&self, rows: &[u32]) -> LeafOf {
         match self {
-            LeafOf::Labels(labels) => LeafOf::Labels(rows.par_iter().map(|&row| labels[row as usize]).collect()),
+            LeafOf::Tags(tags) => LeafOf::Tags(rows.par_iter().map(|&row| tags[row as usize]).collect()),
             LeafOf::Numbers(numbers) => {
                 let number = |&row: &u32| AtomicU32::new(numbers[row as usize].load(Ordering::Relaxed));
                 LeafOf::Numbers(rows.par_iter().map(number).collect())
@@ -102,7 +99,7 @@ impl LeafOf {
 
 /// The leaf of each row of a block.
 enum LeafBlock<'a> {
-    Labels(&'a [u8]),
+    Tags(&'a [u8]),
     Numbers(&'a [AtomicU32]),
 }
 
@@ -110,9 +107,9 @@ enum LeafBlock<'a> {
 #[derive(Default)]
 struct Memory {
     listed: Remains,
-    labelled: LabelledRemains,
-    /// The labels of the last tree's leaves.
-    labels: Vec<u8>,
+    tagged: TaggedRemains,
+    /// The tags of the last tree's leaves.
+    tags: Vec<u8>,
     /// The leaves of the last tree, from left to right.
     leaf_order: Vec<usize>,
 }
@@ -312,11 +309,11 @@ impl<'a> Booster<'a> {
     /// The rows by the leaves of the last tree, from left to right.
     fn order(&mut self) -> Vec<u32> {
         match self.outputs.last().map(|output| &output.leaf_of) {
-            Some(LeafOf::Labels(labels)) => {
-                let mut of_label = vec![Vec::new(); self.memory.labels.len()];
-                labels.iter().enumerate().for_each(|(row, &label)| of_label[label as usize].push(row as u32));
-                let labels = self.memory.leaf_order.iter().map(|&leaf| self.memory.labels[leaf]);
-                labels.flat_map(|label| &of_label[label as usize]).copied().collect()
+            Some(LeafOf::Tags(tags)) => {
+                let mut of_tag = vec![Vec::new(); self.memory.tags.len()];
+                tags.iter().enumerate().for_each(|(row, &tag)| of_tag[tag as usize].push(row as u32));
+                let tags = self.memory.leaf_order.iter().map(|&leaf| self.memory.tags[leaf]);
+                tags.flat_map(|tag| &of_tag[tag as usize]).copied().collect()
             }
             _ => self.memory.listed.take_rows(),
         }
@@ -379,19 +376,19 @@ impl<'a> Booster<'a> {
     /// Grows the tree of an output and adds it to the ensemble.
     fn add_tree(&mut self, round: usize, output: usize) {
         let columns = self.columns((round * self.outputs.len() + output) as u64);
-        let leaf_of = std::mem::replace(&mut self.outputs[output].leaf_of, LeafOf::Labels(Vec::new()));
+        let leaf_of = std::mem::replace(&mut self.outputs[output].leaf_of, LeafOf::Tags(Vec::new()));
         let (grown, leaf_of) = match leaf_of {
-            LeafOf::Labels(labels) => self.grow_labelled(output, &columns, labels),
+            LeafOf::Tags(tags) => self.grow_tagged(output, &columns, tags),
             LeafOf::Numbers(numbers) => self.grow_listed(round, output, &columns, numbers),
         };
         let values = self.leaf_values(round, output, &grown, &leaf_of);
         self.trees.push(&translate(&grown, &self.matrix, values.clone()), output);
         self.outputs[output].leaf_values = match &leaf_of {
             LeafOf::Numbers(_) => values,
-            LeafOf::Labels(_) => {
-                let mut by_label = vec![0.0; values.len()];
-                self.memory.labels.iter().zip(values).for_each(|(&label, value)| by_label[label as usize] = value);
-                by_label
+            LeafOf::Tags(_) => {
+                let mut by_tag = vec![0.0; values.len()];
+                self.memory.tags.iter().zip(values).for_each(|(&tag, value)| by_tag[tag as usize] = value);
+                by_tag
             }
         };
         self.outputs[output].leaf_of = leaf_of;
@@ -419,7 +416,7 @@ impl<'a> Booster<'a> {
         let mut rows: Vec<Vec<(f64, f64)>> = vec![Vec::new(); grown.leaf_nodes.len()];
         for row in 0..self.n_rows() {
             let place = match leaf_of {
-                LeafOf::Labels(labels) => labels[row] as usize,
+                LeafOf::Tags(tags) => tags[row] as usize,
                 LeafOf::Numbers(numbers) => numbers[row].load(Ordering::Relaxed) as usize,
             };
             let lacking = self.values[row] - self.scores[row * n_outputs + output];
@@ -431,7 +428,7 @@ impl<'a> Booster<'a> {
         };
         let by_place: Vec<f64> = rows.par_iter_mut().map(quantile).collect();
         match leaf_of {
-            LeafOf::Labels(_) => self.memory.labels.iter().map(|&label| by_place[label as usize]).collect(),
+            LeafOf::Tags(_) => self.memory.tags.iter().map(|&tag| by_place[tag as usize]).collect(),
             LeafOf::Numbers(_) => by_place,
         }
     }
@@ -442,19 +439,19 @@ impl<'a> Booster<'a> {
         Grower { splitter, columns, limits: self.limits }
     }
 
-    fn grow_labelled(&mut self, output: usize, columns: &Columns<'_>, labels: Vec<u8>) -> (GrownTree, LeafOf) {
-        let mut remains = std::mem::take(&mut self.memory.labelled);
-        remains.labels = labels;
+    fn grow_tagged(&mut self, output: usize, columns: &Columns<'_>, tags: Vec<u8>) -> (GrownTree, LeafOf) {
+        let mut remains = std::mem::take(&mut self.memory.tagged);
+        remains.tags = tags;
         let (layout, gradients) = (&self.layout, &self.outputs[output].gradients);
         let counted = Counted { layout, gradients, active: &columns.active, n_tree_rows: self.n_rows() };
-        let mut source = LabelledRows::new(&self.matrix, counted, remains);
+        let mut source = TaggedRows::new(&self.matrix, counted, remains);
         let grown = self.grower(columns).grow(&mut source);
-        self.memory.labels = grown.leaf_nodes.iter().map(|&leaf| source.label_of(leaf)).collect();
+        self.memory.tags = grown.leaf_nodes.iter().map(|&leaf| source.tag_of(leaf)).collect();
         self.memory.leaf_order = grown.leaves_in_order();
         let mut remains = source.into_remains();
-        let labels = std::mem::take(&mut remains.labels);
-        self.memory.labelled = remains;
-        (grown, LeafOf::Labels(labels))
+        let tags = std::mem::take(&mut remains.tags);
+        self.memory.tagged = remains;
+        (grown, LeafOf::Tags(tags))
     }
 
     fn grow_listed(
@@ -560,10 +557,10 @@ impl Buffers {
         for (k, output) in outputs.iter().enumerate().filter(|(_, output)| !output.values.is_empty()) {
             let own = scores[k..].iter_mut().step_by(n_outputs);
             match output.leaves {
-                LeafBlock::Labels(labels) => {
+                LeafBlock::Tags(tags) => {
                     let mut values = [0.0; 256];
                     values[..output.values.len()].copy_from_slice(output.values);
-                    own.zip(labels).for_each(|(s, &label)| *s += values[label as usize]);
+                    own.zip(tags).for_each(|(s, &tag)| *s += values[tag as usize]);
                 }
                 LeafBlock::Numbers(numbers) => {
                     own.zip(numbers).for_each(|(s, leaf)| *s += output.values[leaf.load(Ordering::Relaxed) as usize]);
@@ -594,68 +591,5 @@ impl Buffers {
             largest.push(GradientPair { gradient: gradient::largest(gradients), hessian: gradient::largest(hessians) });
         }
         largest
-    }
-}
-
-/// Held-out rows, and how the score on them went.
-struct Watch<'a> {
-    rows: &'a Checked<'a>,
-    objective: &'a dyn Objective,
-    metric: Option<Metric>,
-    task: &'a Task,
-    link: Link,
-    scores: Vec<f64>,
-    least: f64,
-    rounds: usize,
-    best_round: usize,
-}
-
-impl<'a> Watch<'a> {
-    fn new(
-        rows: &'a Checked<'a>,
-        objective: &'a dyn Objective,
-        metric: Option<Metric>,
-        task: &'a Task,
-        params: &BoostParams,
-        trees: &Trees,
-    ) -> Self {
-        let mut scores = vec![0.0; rows.n_rows() * objective.n_outputs()];
-        trees.raw_scores(&rows.features, &mut scores);
-        let link = boost::link(task, &params.loss);
-        Watch { rows, objective, metric, task, link, scores, least: f64::INFINITY, rounds: 0, best_round: 1 }
-    }
-
-    /// Adds the trees of a round, and notes whether the score became better.
-    fn follow(&mut self, trees: &Trees, n_outputs: usize) {
-        for tree in trees.n_trees() - n_outputs..trees.n_trees() {
-            trees.add_tree_scores(tree, &self.rows.features, &mut self.scores);
-        }
-        self.rounds += 1;
-        let loss = match self.metric {
-            None => self.loss(n_outputs),
-            Some(metric) => self.score(metric, n_outputs),
-        };
-        if loss < self.least {
-            self.least = loss;
-            self.best_round = self.rounds;
-        }
-    }
-
-    fn loss(&self, n_outputs: usize) -> f64 {
-        let weight = |i: usize| self.rows.weights.as_ref().map_or(1.0, |w| w[i]);
-        parallel::sum(self.rows.n_rows(), |i| {
-            weight(i) * self.objective.loss(&self.scores[i * n_outputs..][..n_outputs], self.rows.values[i])
-        })
-    }
-
-    /// A metric, the less the better.
-    fn score(&self, metric: Metric, n_outputs: usize) -> f64 {
-        let mut values = self.scores.clone();
-        self.link.apply(&mut values, n_outputs);
-        let weights = self.rows.weights.as_ref().map(|w| w.to_vec());
-        let targets = Targets { values: self.rows.values.to_vec(), weights };
-        let predictions = Predictions { n_outputs, values };
-        let value = metric::score(metric, self.task, &targets, &predictions, DEFAULT_THRESHOLD);
-        if metric.greater_is_better() { -value } else { value }
     }
 }

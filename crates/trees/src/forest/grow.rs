@@ -182,9 +182,7 @@ impl<'a> TreeGrower<'a> {
             self.items.extend((0..n_rows).map(|row| item(row, 1)));
             return;
         }
-        let keyed = Keyed::new(seed, Purpose::Bootstrap).child(number);
-        let mut times = vec![0u64; n_rows];
-        (0..n_rows as u64).for_each(|draw| times[keyed.below(draw, n_rows as u64) as usize] += 1);
+        let times = bootstrap(seed, number, n_rows);
         let drawn = times.iter().enumerate().filter(|(_, t)| **t > 0);
         self.items.extend(drawn.map(|(row, &t)| item(row, t)));
     }
@@ -439,4 +437,12 @@ fn partition(items: &mut [Item], scratch: &mut [Item], goes_left: impl Fn(usize)
     }
     items[left..].copy_from_slice(&scratch[..right]);
     left
+}
+
+/// How often each row is drawn for a tree.
+pub(super) fn bootstrap(seed: u64, tree: u64, n_rows: usize) -> Vec<u64> {
+    let keyed = Keyed::new(seed, Purpose::Bootstrap).child(tree);
+    let mut times = vec![0; n_rows];
+    (0..n_rows as u64).for_each(|draw| times[keyed.below(draw, n_rows as u64) as usize] += 1);
+    times
 }

@@ -277,3 +277,33 @@ fn a_wish_to_stop_is_heard() {
     let found = fit(&train, &y, &task, &ForestParams::random_forest(&task), 1, &cancel);
     assert_eq!(found.unwrap_err(), Error::Cancelled);
 }
+
+#[test]
+fn rows_out_of_the_bag_score_as_new_rows_do() {
+    for task in [Task::Regression, binary(), classes(3)] {
+        let (train, test) = (features(1_200, 1), features(2_000, 2));
+        let (y, y_test) = (targets(&task, &train, 1), targets(&task, &test, 2));
+        let params = ForestParams { n_estimators: 60, ..ForestParams::random_forest(&task) };
+        let trees = grow(&train, &y, &task, &params);
+        let found = out_of_bag(&trees, &train, &y, &task, &params, 11).unwrap();
+        let (fitted, new) = (error(&task, &scores(&trees, &train), &y), error(&task, &scores(&trees, &test), &y_test));
+        let out = error(&task, &found, &y);
+        assert!((out / new - 1.0).abs() < 0.25 && fitted < 0.5 * out, "{task:?}: {fitted} {out} {new}");
+        // A row without weight was in no bag: all trees answer.
+        let weights = (0..1_200).map(|i| if i == 5 { 0.0 } else { 1.0 }).collect();
+        let weighted = Targets { weights: Some(weights), ..y.clone() };
+        let trees = grow(&train, &weighted, &task, &params);
+        let found = out_of_bag(&trees, &train, &weighted, &task, &params, 11).unwrap();
+        let k = task.n_outputs();
+        let all = scores(&trees, &train);
+        assert!((0..k).all(|j| (found[5 * k + j] - all[5 * k + j]).abs() < 1e-12));
+    }
+    let (train, task) = (features(50, 1), Task::Regression);
+    let y = targets(&task, &train, 1);
+    let one = ForestParams { n_estimators: 1, ..ForestParams::random_forest(&task) };
+    let found = out_of_bag(&grow(&train, &y, &task, &one), &train, &y, &task, &one, 11).unwrap();
+    assert!(found.iter().filter(|s| s.is_nan()).count() > 20, "most rows are in a bag");
+    let extra = ForestParams::extra_trees(&task);
+    let error = out_of_bag(&Trees::new(vec![], 1, Aggregation::Mean, vec![0.0]), &train, &y, &task, &extra, 11);
+    assert!(error.unwrap_err().to_string().contains("bootstrap = false is out of range"));
+}

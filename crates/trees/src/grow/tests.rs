@@ -66,13 +66,13 @@ fn grow(matrix: &BinnedMatrix, gradients: &FixedGradients, limits: GrowLimits) -
     let tree = Grower { splitter, columns: &columns, limits }.grow(&mut source);
     let leaves: Vec<Vec<u32>> = tree.leaf_nodes.iter().map(|&node| source.rows_of(node).to_vec()).collect();
     if limits.max_leaves <= 256 {
-        let mut labelled = LabelledRows::new(matrix, counted, LabelledRemains::default());
-        assert_eq!(Grower { splitter, columns: &columns, limits }.grow(&mut labelled), tree);
-        let of_leaf: Vec<u8> = tree.leaf_nodes.iter().map(|&node| labelled.label_of(node)).collect();
-        let labels = labelled.into_remains().labels;
-        for (rows, label) in leaves.iter().zip(of_leaf) {
-            let labelled = (0..N as u32).filter(|r| labels[*r as usize] == label);
-            assert!(labelled.eq(rows.iter().copied()));
+        let mut tagged = TaggedRows::new(matrix, counted, TaggedRemains::default());
+        assert_eq!(Grower { splitter, columns: &columns, limits }.grow(&mut tagged), tree);
+        let of_leaf: Vec<u8> = tree.leaf_nodes.iter().map(|&node| tagged.tag_of(node)).collect();
+        let tags = tagged.into_remains().tags;
+        for (rows, tag) in leaves.iter().zip(of_leaf) {
+            let tagged = (0..N as u32).filter(|r| tags[*r as usize] == tag);
+            assert!(tagged.eq(rows.iter().copied()));
         }
     }
     (tree, leaves)
