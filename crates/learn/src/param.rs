@@ -11,7 +11,10 @@ use crate::error::{Error, Result};
 
 /// A hyperparameter's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a hyperparameter is a number, a word, true or false, a table of numbers or lists of names, and stands directly under [candidates.NAME]"
+)]
 pub enum Value {
     /// `true` or `false`.
     Bool(bool),

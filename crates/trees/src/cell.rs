@@ -135,7 +135,7 @@ impl Cell for Wide {
     }
 }
 
-/// Sums of up to [`TIGHT_ROWS`] coarse pairs in one word.
+/// Sums of up to [`crate::gradient::TIGHT_ROWS`] coarse pairs in one word.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tight(u64);
 
