@@ -126,7 +126,8 @@ pub fn fit_objective(request: &Request<'_>, params: &BoostParams, objective: &dy
         None => None,
         Some(stopping) => Some(Checked::new(stopping.features, stopping.targets, request.task)?),
     };
-    booster::boost(request, params, objective, &fitting, held_out.as_ref(), booster::SORTED_ROWS)
+    // On a thread of the pool, so that work is handed over there and not waited for here.
+    rayon::scope(|_| booster::boost(request, params, objective, &fitting, held_out.as_ref(), booster::SORTED_ROWS))
 }
 
 fn check_labels(targets: &Targets, objective: &dyn Objective) -> Result<()> {

@@ -124,18 +124,6 @@ pub(super) fn boost(
     held_out: Option<&Checked<'_>>,
     sorted_rows: usize,
 ) -> Result<Fitted> {
-    // On a thread of the pool, so that work is handed over there and not waited for here.
-    rayon::scope(|_| boost_here(request, params, objective, fitting, held_out, sorted_rows))
-}
-
-fn boost_here(
-    request: &Request<'_>,
-    params: &BoostParams,
-    objective: &dyn Objective,
-    fitting: &Checked<'_>,
-    held_out: Option<&Checked<'_>>,
-    sorted_rows: usize,
-) -> Result<Fitted> {
     let mut booster = Booster::new(request, params, objective, fitting)?;
     let n_before = booster.trees.n_trees();
     let mut watch = match (held_out, &request.early_stopping) {
