@@ -392,17 +392,24 @@ impl<'a> Booster<'a> {
         };
         let values = match self.objective.leaf_quantile(output) {
             None => grown.leaf_sums.iter().map(value).collect(),
-            Some(share) => self.leaf_quantiles(output, share, grown, leaf_of),
+            Some(share) => self.leaf_quantiles((round, output), share, grown, leaf_of),
         };
         let within = values.into_iter().zip(&grown.leaf_limits).map(|(value, limits)| limits.clamp(value));
         within.map(|value| numeric::canonical(rate * value)).collect()
     }
 
-    /// A quantile of what the rows of each leaf lack.
-    fn leaf_quantiles(&self, output: usize, share: f64, grown: &GrownTree, leaf_of: &LeafOf) -> Vec<f64> {
+    /// A quantile of what the rows of each leaf lack that the round sees.
+    fn leaf_quantiles(
+        &self,
+        (round, output): (usize, usize),
+        share: f64,
+        grown: &GrownTree,
+        leaf_of: &LeafOf,
+    ) -> Vec<f64> {
         let n_outputs = self.outputs.len();
         let mut rows: Vec<Vec<(f64, f64)>> = vec![Vec::new(); grown.leaf_nodes.len()];
-        for row in 0..self.n_rows() {
+        let keyed = self.subsample_keys(round as u64);
+        for row in (0..self.n_rows()).filter(|&row| self.is_sampled(keyed, row as u32)) {
             let place = match leaf_of {
                 LeafOf::Tags(tags) => tags[row] as usize,
                 LeafOf::Numbers(numbers) => numbers[row].load(Ordering::Relaxed) as usize,
@@ -485,9 +492,18 @@ impl<'a> Booster<'a> {
             rows.extend(0..n_rows);
             return rows;
         }
-        let keyed = Keyed::new(self.seed, Purpose::Subsample).child(round);
-        rows.extend((0..n_rows).filter(|&row| keyed.uniform(u64::from(row)) < self.params.subsample));
+        let keyed = self.subsample_keys(round);
+        rows.extend((0..n_rows).filter(|&row| self.is_sampled(keyed, row)));
         rows
+    }
+
+    fn subsample_keys(&self, round: u64) -> Keyed {
+        Keyed::new(self.seed, Purpose::Subsample).child(round)
+    }
+
+    /// Whether a round sees a row. Rows keep their places where there is a sample.
+    fn is_sampled(&self, keyed: Keyed, row: u32) -> bool {
+        self.params.subsample >= 1.0 || keyed.uniform(u64::from(row)) < self.params.subsample
     }
 
     /// The features that the nodes of a tree may ask.

@@ -302,6 +302,26 @@ fn more_rounds_go_on_where_earlier_ones_ended() {
     }
 }
 
+#[test]
+fn rows_outside_of_the_sample_say_nothing() {
+    let n = 500;
+    let train = features(n, 3);
+    let y = targets(&Task::Regression, &train, 3);
+    let keyed = tabwright_core::random::Keyed::new(7, tabwright_core::random::Purpose::Subsample).child(0);
+    let other = |row: usize| if keyed.uniform(row as u64) < 0.6 { y.values[row] } else { -y.values[row] };
+    let changed = Targets::new((0..n).map(other).collect());
+    assert_ne!(changed.values, y.values);
+    let zeros = vec![0.0; n];
+    for loss in [Loss::OfTask, Loss::Absolute, Loss::Quantiles(vec![0.3])] {
+        let params = BoostParams { loss, subsample: 0.6, n_estimators: 1, ..BoostParams::leafwise() };
+        let with = |y: &Targets| {
+            let start = Start::Scores(&zeros);
+            fit(&Request { start, ..request(&train, y, &Task::Regression) }, &params).unwrap().trees
+        };
+        assert_eq!(with(&y), with(&changed));
+    }
+}
+
 /// Every split of trees with the features of its ancestors.
 fn paths(trees: &Trees) -> Vec<Vec<u32>> {
     use tabwright_model::trees::Child;
