@@ -1,10 +1,10 @@
-"""Seeded tables for `trees.py` beside it: make_tree_tables.py FOLDER NAME; writes raw f32 files and shape.json. The first is that of make_binary.py."""
+"""Seeded tables for `trees.py` beside it: make_tree_tables.py FOLDER NAME; writes raw f32 files and shape.json."""
 import json, pathlib, sys
 import numpy as np
 
 
 def mixed(n, f, seed):
-    """Heavy tails, low-cardinality columns and interactions, as in make_binary.py."""
+    """Heavy tails, low-cardinality columns and interactions."""
     r = np.random.default_rng(seed)
     X = r.standard_normal((n, f)).astype(np.float32)
     for j in range(f):

@@ -27,7 +27,7 @@ macro_rules! widest {
 }
 pub(crate) use widest;
 
-/// Whether the processor has AVX2.
+/// Whether the processor has AVX2, and counts bits.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn has_avx2() -> bool {
@@ -35,7 +35,7 @@ pub(crate) fn has_avx2() -> bool {
     if tests::PLAIN.get() {
         return false;
     }
-    std::arch::is_x86_feature_detected!("avx2")
+    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt")
 }
 
 /// How many rows ahead an element is asked for: long enough for the memory, short enough for the cache.

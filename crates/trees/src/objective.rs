@@ -436,6 +436,23 @@ mod tests {
     }
 
     #[test]
+    fn wide_vectors_and_none_give_the_same_derivatives() {
+        let noise = crate::fixtures::uniform(3);
+        let softmax = Softmax { n_classes: 3, hessian_factor: 2.0, from_shares: false };
+        for objective in [&BinaryLogLoss as &dyn Objective, &softmax] {
+            let (n, k) = (1_003, objective.n_outputs());
+            let scores: Vec<f64> = (0..n * k).map(|i| 60.0 * noise(i) - 30.0).collect();
+            let labels: Vec<f64> = (0..n).map(|i| (i % k.max(2)) as f64).collect();
+            let (wide, plain) = crate::kernels::tests::both(|| {
+                let mut found = (vec![0.0; n * k], vec![0.0; n * k]);
+                objective.derivatives(&scores, &labels, &mut found.0, &mut found.1);
+                found
+            });
+            assert_eq!(wide, plain);
+        }
+    }
+
+    #[test]
     fn base_scores_minimise_the_loss_of_a_constant() {
         let labels = Labels { values: &[0.0, 1.0, 1.0, 1.0], weights: Some(&[3.0, 1.0, 0.5, 0.5]) };
         let base = BinaryLogLoss.base_scores(labels)[0];
