@@ -7,6 +7,7 @@ pub mod contract;
 pub mod error;
 pub mod evidence;
 pub mod features;
+pub mod kernels;
 pub mod levels;
 pub mod linear;
 pub mod model;

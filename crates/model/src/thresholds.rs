@@ -1,29 +1,34 @@
-//! Finding a number among sorted thresholds: what binning and replayed trees do with every value.
+//! Finding a number among sorted thresholds: what binning and compiled trees do with every value.
 
-/// Thresholds, at most: with a byte for how many lie below a number, one is left for a missing value.
-pub const BELOW_MOST: usize = u8::MAX as usize - 1;
+/// Thresholds, at most: with 16 bits for how many lie below a number, one is left for a missing value.
+pub const BELOW_MOST: usize = u16::MAX as usize - 1;
 
-/// Cells of the table that says where to look among thresholds.
-const CELLS: usize = 1024;
+/// Cells of the table that says where to look among thresholds, at most.
+const MOST_CELLS: usize = 4096;
+/// Cells per threshold, about.
+const CELLS_PER_THRESHOLD: usize = 8;
 
 /// The thresholds of a feature, and a table that finds a number among them with a few comparisons.
 ///
 /// The table divides the range of the thresholds into equal cells, of values or of their bit patterns, whichever leaves
 /// fewer thresholds in the fullest cell. Either way a larger number is never in an earlier cell, so all thresholds of
-/// earlier cells lie below it, and those of its own are compared.
+/// earlier cells lie below it, and those of its own are halved: as often as the fullest needs, so that no branch depends on
+/// the number.
 #[derive(Debug, Clone)]
 pub struct Thresholds {
-    /// Ascending, and one beyond all numbers at the end.
+    /// Ascending, and as many beyond all numbers at the end as the last halvings may look at.
     sorted: Vec<f64>,
+    n_halvings: u32,
     scale: Scale,
     /// For each cell how many thresholds lie in earlier ones.
-    starts: Box<[u8; CELLS]>,
+    starts: Vec<u16>,
 }
 
+/// Where a number lies in the table.
 #[derive(Debug, Clone, Copy)]
 enum Scale {
-    Values { low: f64, per_cell: f64 },
-    Bits { low: u64, shift: u32 },
+    Values(ByValue),
+    Bits(ByBits),
 }
 
 impl Thresholds {
@@ -32,59 +37,148 @@ impl Thresholds {
     /// # Panics
     /// If there are more.
     pub fn new(sorted: &[f64]) -> Self {
-        assert!(sorted.len() <= BELOW_MOST, "invariant: numbers of thresholds are bytes");
+        assert!(sorted.len() <= BELOW_MOST, "invariant: numbers of thresholds have 16 bits");
+        let n_cells = (sorted.len() * CELLS_PER_THRESHOLD).next_power_of_two().min(MOST_CELLS);
         let (low, high) = (sorted.first().copied().unwrap_or(0.0), sorted.last().copied().unwrap_or(0.0));
-        let width = (high / CELLS as f64) - (low / CELLS as f64);
+        let width = (high / n_cells as f64) - (low / n_cells as f64);
         let per_cell = if width > 0.0 && (1.0 / width).is_finite() { 1.0 / width } else { 0.0 };
+        let by_value = ByValue { low, per_cell, last: (n_cells - 1) as f64 };
         let distance = ordered(high) - ordered(low);
-        let shift = (u64::BITS - distance.leading_zeros()).saturating_sub(CELLS.ilog2());
-        let scales = [Scale::Values { low, per_cell }, Scale::Bits { low: ordered(low), shift }];
-        let fullest = |scale: &Scale| {
-            let cells = sorted.chunk_by(|a, b| scale.cell(*a) == scale.cell(*b));
-            cells.map(<[f64]>::len).max().unwrap_or(0)
+        let shift = (u64::BITS - distance.leading_zeros()).saturating_sub(n_cells.ilog2());
+        let by_bits = ByBits { low: ordered(low), shift, last: n_cells - 1 };
+        let scale = match (by_value.fullest(sorted), by_bits.fullest(sorted)) {
+            (values, bits) if values <= bits => Scale::Values(by_value),
+            _ => Scale::Bits(by_bits),
         };
-        let [values, bits] = scales;
-        let scale = if fullest(&values) <= fullest(&bits) { values } else { bits };
-        let starts = |cell: usize| sorted.iter().filter(|t| scale.cell(**t) < cell).count() as u8;
-        let mut table = Box::new([0; CELLS]);
-        let mut cell = 0;
-        for threshold in sorted {
-            let own = scale.cell(*threshold);
-            if own >= cell {
-                let count = starts(own);
-                table[cell..=own].fill(count);
-                cell = own + 1;
-            }
-        }
-        table[cell..].fill(sorted.len() as u8);
-        Thresholds { sorted: [sorted, &[f64::INFINITY]].concat(), scale, starts: table }
+        let (starts, fullest) = match scale {
+            Scale::Values(cells) => (cells.starts(sorted, n_cells), cells.fullest(sorted)),
+            Scale::Bits(cells) => (cells.starts(sorted, n_cells), cells.fullest(sorted)),
+        };
+        let n_halvings = usize::BITS - fullest.leading_zeros();
+        let beyond = vec![f64::INFINITY; 1 << n_halvings];
+        Thresholds { sorted: [sorted, &beyond].concat(), n_halvings, scale, starts }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sorted.len() - (1 << self.n_halvings)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The number of a threshold that is among them.
-    pub fn position(&self, threshold: f64) -> u8 {
-        self.sorted.partition_point(|t| *t < threshold + 0.0) as u8
+    pub fn position(&self, threshold: f64) -> u16 {
+        self.sorted.partition_point(|t| *t < threshold + 0.0) as u16
     }
 
-    /// How many thresholds lie below a number that is not NaN.
+    /// How many thresholds lie below a number; means nothing for NaN.
+    pub fn below(&self, x: f64) -> u16 {
+        let mut found = 0;
+        self.each_below(std::iter::once(x), |_, n_below| found = n_below);
+        found
+    }
+
+    /// Does something with each number and its count, as [`Thresholds::below`].
     #[inline]
-    pub fn below(&self, x: f64) -> u8 {
-        let x = x + 0.0;
-        let mut n_below = self.starts[self.scale.cell(x)] as usize;
-        while self.sorted[n_below] < x {
-            n_below += 1;
+    pub fn each_below(&self, numbers: impl Iterator<Item = f64>, visit: impl FnMut(f64, u16)) {
+        match self.scale {
+            Scale::Values(cells) => self.each_in(cells, numbers, visit),
+            Scale::Bits(cells) => self.each_in(cells, numbers, visit),
         }
-        n_below as u8
+    }
+
+    /// The halvings that most features need are unrolled.
+    #[inline]
+    fn each_in(&self, cells: impl Cells, numbers: impl Iterator<Item = f64>, visit: impl FnMut(f64, u16)) {
+        match self.n_halvings {
+            0 | 1 => self.count(cells, numbers, visit, 1),
+            2 => self.count(cells, numbers, visit, 2),
+            3 => self.count(cells, numbers, visit, 3),
+            n => self.count(cells, numbers, visit, n),
+        }
+    }
+
+    #[inline(always)]
+    fn count(
+        &self,
+        cells: impl Cells,
+        numbers: impl Iterator<Item = f64>,
+        mut visit: impl FnMut(f64, u16),
+        n_halvings: u32,
+    ) {
+        let (starts, sorted) = (&self.starts[..], &self.sorted[..]);
+        for x in numbers {
+            let mut n_below = starts[cells.cell(x)] as usize;
+            for halving in (0..n_halvings).rev() {
+                let middle = sorted[n_below + (1 << halving) - 1];
+                n_below += usize::from(middle < x) << halving;
+            }
+            visit(x, n_below as u16);
+        }
     }
 }
 
-impl Scale {
-    /// The cell of a number: never an earlier one for a larger number.
-    #[inline]
-    fn cell(self, x: f64) -> usize {
-        match self {
-            Scale::Values { low, per_cell } => (((x - low) * per_cell) as usize).min(CELLS - 1),
-            Scale::Bits { low, shift } => ((ordered(x).saturating_sub(low) >> shift) as usize).min(CELLS - 1),
+/// Cells of a table: a larger number is never in an earlier one.
+trait Cells: Copy {
+    /// The cell of a number.
+    fn cell(self, x: f64) -> usize;
+
+    /// The most thresholds that share a cell.
+    fn fullest(self, sorted: &[f64]) -> usize {
+        sorted.chunk_by(|a, b| self.cell(*a) == self.cell(*b)).map(<[f64]>::len).max().unwrap_or(0)
+    }
+
+    /// For each cell how many thresholds lie in earlier ones.
+    fn starts(self, sorted: &[f64], n_cells: usize) -> Vec<u16> {
+        let mut starts = vec![sorted.len() as u16; n_cells];
+        let mut cell = 0;
+        for (i, threshold) in sorted.iter().enumerate() {
+            let own = self.cell(*threshold);
+            if own >= cell {
+                starts[cell..=own].fill(i as u16);
+                cell = own + 1;
+            }
         }
+        starts
+    }
+}
+
+/// Equal steps of the value.
+#[derive(Debug, Clone, Copy)]
+struct ByValue {
+    low: f64,
+    per_cell: f64,
+    last: f64,
+}
+
+impl Cells for ByValue {
+    #[inline(always)]
+    fn cell(self, x: f64) -> usize {
+        /// Numbers of this size have no digits after the point: their last bits are a whole number.
+        const WHOLE: f64 = (1u64 << 52) as f64;
+        let at = (x - self.low) * self.per_cell;
+        // NaN is in the first.
+        let at = if at > 0.0 { at } else { 0.0 };
+        let at = if at < self.last { at } else { self.last };
+        (at + WHOLE).to_bits() as usize % MOST_CELLS
+    }
+}
+
+/// Equal steps of the bit pattern.
+#[derive(Debug, Clone, Copy)]
+struct ByBits {
+    low: u64,
+    shift: u32,
+    last: usize,
+}
+
+impl Cells for ByBits {
+    #[inline(always)]
+    fn cell(self, x: f64) -> usize {
+        ((ordered(x + 0.0).saturating_sub(self.low) >> self.shift) as usize).min(self.last)
     }
 }
 
@@ -104,7 +198,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_thresholds_below_are_counted(
-            sorted in prop::collection::btree_set(any::<i16>(), 1..254),
+            sorted in prop::collection::btree_set(any::<i16>(), 1..900),
             power in 0u8..40,
         ) {
             // From evenly spaced to heavy tails.

@@ -3,11 +3,14 @@
 //! [`Tree`] is one tree as a grower leaves it, [`Trees`] an ensemble in the compact layout that predicts and that a
 //! model file holds. Nothing here grows a tree.
 
+mod coding;
 mod compiled;
 mod ensemble;
+mod replay;
 mod score;
 mod shap;
 mod stored;
+mod walk;
 
 pub use ensemble::{Aggregation, Importances, Trees, types_of};
 pub use shap::Explanation;

@@ -392,7 +392,7 @@ pub(crate) fn power_of_two_scale(largest: f64, bits: u32) -> f64 {
 mod tests {
     use super::*;
     use crate::fixtures::{rounded, uniform};
-    use crate::kernels::tests::both;
+    use tabwright_model::kernels::both;
 
     #[test]
     fn scales_are_the_largest_that_fit() {

@@ -1,42 +1,9 @@
 //! The loops in which training spends its time, and the only `unsafe` code of the crate: instructions that the compiler
 //! does not use by itself. Each has a twin without them that gives the same bits.
 
-/// Compiles a function twice, once for processors with AVX2, and calls the one that fits. Vectors are wider there, the
-/// arithmetic is the same: no fused multiplications, no other order of additions.
-macro_rules! widest {
-    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
-        $(#[$doc])*
-        $vis fn $name($($arg: $type),*) $(-> $result)? {
-            #[inline(always)]
-            fn plain($($arg: $type),*) $(-> $result)? $body
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2")]
-                fn avx2($($arg: $type),*) $(-> $result)? {
-                    plain($($arg),*)
-                }
-                if $crate::kernels::has_avx2() {
-                    #[expect(unsafe_code, reason = "the compiler cannot know the processor")]
-                    // SAFETY: the processor has the instructions, as was just asked.
-                    return unsafe { avx2($($arg),*) };
-                }
-            }
-            plain($($arg),*)
-        }
-    };
-}
-pub(crate) use widest;
-
-/// Whether the processor has AVX2, and counts bits.
 #[cfg(target_arch = "x86_64")]
-#[inline]
-pub(crate) fn has_avx2() -> bool {
-    #[cfg(test)]
-    if tests::PLAIN.get() {
-        return false;
-    }
-    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt")
-}
+pub(crate) use tabwright_model::kernels::has_avx2;
+pub(crate) use tabwright_model::widest;
 
 /// How many rows ahead an element is asked for: long enough for the memory, short enough for the cache.
 pub(crate) const AHEAD: usize = 24;
@@ -310,26 +277,11 @@ fn retag_avx2(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::cell::Cell;
-
+mod tests {
     use proptest::prelude::*;
+    use tabwright_model::kernels::both;
 
     use super::*;
-
-    thread_local! {
-        /// Whether this thread does without what only some processors have.
-        pub(crate) static PLAIN: Cell<bool> = const { Cell::new(false) };
-    }
-
-    /// Runs something twice, the second time without what only some processors have.
-    pub(crate) fn both<T>(run: impl Fn() -> T) -> (T, T) {
-        let wide = run();
-        PLAIN.set(true);
-        let plain = run();
-        PLAIN.set(false);
-        (wide, plain)
-    }
 
     proptest! {
         #[test]

@@ -443,7 +443,7 @@ mod tests {
             let (n, k) = (1_003, objective.n_outputs());
             let scores: Vec<f64> = (0..n * k).map(|i| 60.0 * noise(i) - 30.0).collect();
             let labels: Vec<f64> = (0..n).map(|i| (i % k.max(2)) as f64).collect();
-            let (wide, plain) = crate::kernels::tests::both(|| {
+            let (wide, plain) = tabwright_model::kernels::both(|| {
                 let mut found = (vec![0.0; n * k], vec![0.0; n * k]);
                 objective.derivatives(&scores, &labels, &mut found.0, &mut found.1);
                 found

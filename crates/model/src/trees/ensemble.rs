@@ -207,9 +207,8 @@ impl Trees {
     /// A tree by itself, its splits and leaves in preorder.
     pub fn tree(&self, tree: usize) -> Tree {
         let nodes = self.node_range(tree);
-        // Each earlier tree has one leaf more than it has splits.
-        let mut split_number = (nodes.start - tree) / 2;
-        let first_leaf = nodes.start - split_number;
+        let first_leaf = self.first_leaf(tree);
+        let mut split_number = nodes.start - first_leaf;
         let mut made = Tree::default();
         // The number of a node among splits or among leaves, by its position.
         let mut counts = (0, 0);
@@ -285,9 +284,20 @@ impl Trees {
         rows
     }
 
+    /// Position of a feature that some split asks in [`Trees::used`].
+    pub(super) fn rank(&self, feature: u32) -> usize {
+        self.rank_of[feature as usize] as usize
+    }
+
     pub(super) fn node_range(&self, tree: usize) -> std::ops::Range<usize> {
         let end = self.roots.get(tree + 1).map_or(self.nodes.len(), |r| *r as usize);
         self.roots[tree] as usize..end
+    }
+
+    /// How many leaves all earlier trees have.
+    pub(super) fn first_leaf(&self, tree: usize) -> usize {
+        // Each has one leaf more than it has splits.
+        (self.roots[tree] as usize + tree) / 2
     }
 
     /// Leaves of the largest tree.

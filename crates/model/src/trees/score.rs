@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use tabwright_core::numeric;
 
 use crate::features::{CODE_FIRST, FeatureColumn, Features, ONE_HOT_NONE};
-use crate::trees::compiled;
 use crate::trees::ensemble::{Aggregation, CATEGORY, LEAF, MISSING_LEFT, Node, RANK, SET_APART, Trees};
+use crate::trees::replay;
 
 /// Rows that walk a tree side by side, so that the cache misses of one hide behind the steps of the others.
 const IN_FLIGHT: usize = 16;
@@ -30,31 +30,30 @@ impl Trees {
     pub fn raw_scores(&self, features: &Features, out: &mut [f64]) {
         let n_rows = features.n_rows();
         assert_eq!(out.len(), n_rows * self.n_outputs, "invariant: there is room for every score");
-        if n_rows >= BATCH_ROWS
-            && let Some(compiled) = self.compiled()
-        {
-            let blocks = out.par_chunks_mut(compiled::BLOCK_ROWS * self.n_outputs).enumerate();
-            blocks.for_each_init(Vec::new, |bytes, (i, out)| {
+        let Some(compiled) = self.compiled() else {
+            let block = self.block_rows();
+            return in_blocks(out, block * self.n_outputs, |values: &mut Vec<f64>, i, out| {
+                self.gather(features, i * block, out.len() / self.n_outputs, values);
                 out.fill(0.0);
-                compiled.add(features, &self.used, i * compiled::BLOCK_ROWS, self.n_outputs, out, bytes);
+                (0..self.n_trees()).for_each(|tree| self.add_tree(tree, values, out));
                 self.finish(out);
             });
-            return;
-        }
-        let block = self.block_rows();
-        let score = |values: &mut Vec<f64>, (i, out): (usize, &mut [f64])| {
-            let start = i * block;
-            self.gather(features, start, out.len() / self.n_outputs, values);
-            out.fill(0.0);
-            for tree in 0..self.n_trees() {
-                self.add_tree(tree, values, out);
-            }
-            self.finish(out);
         };
-        if n_rows <= block {
-            score(&mut Vec::new(), (0, out));
-        } else {
-            out.par_chunks_mut(block * self.n_outputs).enumerate().for_each_init(Vec::new, score);
+        match &compiled.replay {
+            Some(replay) if n_rows >= BATCH_ROWS => {
+                in_blocks(out, replay::BLOCK_ROWS * self.n_outputs, |scratch: &mut replay::Scratch, i, out| {
+                    let start = i * replay::BLOCK_ROWS;
+                    replay.sums(&compiled.codings, features, start, self.n_outputs, scratch, out);
+                    self.finish(out);
+                });
+            }
+            _ => {
+                let block = compiled.walk.block_rows();
+                in_blocks(out, block * self.n_outputs, |(): &mut (), i, out| {
+                    compiled.walk.sums(self, &compiled.codings, features, i * block, out);
+                    self.finish(out);
+                });
+            }
         }
     }
 
@@ -170,7 +169,7 @@ impl Trees {
         self.category_set(node).get(code / 64).map_or(missing_left, |word| word >> (code % 64) & 1 == 1)
     }
 
-    fn finish(&self, out: &mut [f64]) {
+    pub(super) fn finish(&self, out: &mut [f64]) {
         let n_trees = self.n_trees() as f64;
         for row in out.chunks_exact_mut(self.n_outputs) {
             for (score, base) in row.iter_mut().zip(&self.base_scores) {
@@ -182,5 +181,14 @@ impl Trees {
                 *score = numeric::canonical(base + trees);
             }
         }
+    }
+}
+
+/// Does something with every block of scores, in parallel where there are several, with memory of a thread's own.
+fn in_blocks<S: Default>(out: &mut [f64], size: usize, score: impl Fn(&mut S, usize, &mut [f64]) + Sync + Send) {
+    if out.len() <= size {
+        score(&mut S::default(), 0, out);
+    } else {
+        out.par_chunks_mut(size).enumerate().for_each_init(S::default, |scratch, (i, out)| score(scratch, i, out));
     }
 }

@@ -243,11 +243,32 @@ fn random_tree(seed: u64, depth: u32) -> Tree {
     tree
 }
 
+/// The scores of rows by the ensemble's own nodes: what every compiled form must equal.
+fn score_uncompiled(trees: &Trees, features: &Features) -> Vec<f64> {
+    let mut out = vec![0.0; features.n_rows() * trees.n_outputs()];
+    for tree in 0..trees.n_trees() {
+        trees.add_tree_scores(tree, features, &mut out);
+    }
+    trees.finish(&mut out);
+    out
+}
+
 proptest! {
     #[test]
-    fn a_batch_has_the_bits_of_each_row_alone(seed in 0u64..1000, depth in 0u32..8, n_trees in 1usize..12) {
+    fn a_batch_has_the_bits_of_each_row_alone(
+        seed in 0u64..1000,
+        depth in 0u32..11,
+        n_trees in 1usize..40,
+        n_stumps in prop::sample::select(vec![0, 0, 300]),
+    ) {
         let mut trees = Trees::new(TYPES.to_vec(), 1, Aggregation::Sum, vec![0.25, 0.5]);
         (0..n_trees).for_each(|t| trees.push(&random_tree(seed * 100 + t as u64, depth), t % 2));
+        // More thresholds than a byte can count.
+        let mut stump = example(seed % 2 == 0);
+        for i in 0..n_stumps {
+            stump.splits[0].decision = Decision::Number { threshold: f64::from(i) / 64.0 - 2.0 };
+            trees.push(&stump, i as usize % 2);
+        }
         let draw = |row: usize, what: u64| tabwright_core::random::mix(seed << 32 | (row as u64) << 4 | what);
         // At thresholds, just above and below, beyond, and missing.
         let number = |row: usize| {
@@ -262,9 +283,16 @@ proptest! {
             FeatureColumn::Code { codes: (0..n_rows).map(code).collect(), n_codes: 70 },
             FeatureColumn::OneHot { codes: (0..n_rows).map(index).collect(), width: 5 },
         ]);
-        prop_assert_eq!(trees.compiled().is_some(), true);
-        let together = score(&trees, &batch);
-        for i in 0..n_rows {
+        let compiled = trees.compiled().unwrap();
+        prop_assert_eq!(compiled.replay.is_some(), depth <= 8);
+        let (together, plain) = crate::kernels::both(|| score(&trees, &batch));
+        prop_assert_eq!(&together, &plain);
+        prop_assert_eq!(&together, &score_uncompiled(&trees, &batch));
+        let mut walked = vec![f64::NAN; together.len()];
+        compiled.walk.sums(&trees, &compiled.codings, &batch, 0, &mut walked);
+        trees.finish(&mut walked);
+        prop_assert_eq!(&together, &walked);
+        for i in (0..n_rows).step_by(7) {
             let alone = score(&trees, &row(number(i), code(i), index(i)));
             let bits = |scores: &[f64]| scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&alone), bits(&together[2 * i..2 * i + 2]), "row {}", i);
@@ -273,18 +301,43 @@ proptest! {
 }
 
 #[test]
-fn large_trees_and_many_thresholds_have_no_form_for_batches() {
+fn large_trees_have_no_form_for_batches_and_many_thresholds_do() {
     let mut trees = Trees::new(TYPES.to_vec(), 1, Aggregation::Sum, vec![0.0]);
     trees.push(&random_tree(1, 8), 0);
-    assert!(trees.compiled().is_some());
+    let has_replay = |trees: &Trees| trees.compiled().unwrap().replay.is_some();
+    assert!(has_replay(&trees));
     trees.push(&random_tree(2, 9), 0);
-    assert!(trees.compiled().is_none());
-    let mut stump = example(false);
-    let mut trees = Trees::new(TYPES.to_vec(), 1, Aggregation::Sum, vec![0.0]);
-    for i in 0..255 {
-        assert!(i == 0 || trees.compiled().is_some(), "{i} thresholds");
-        stump.splits[0].decision = Decision::Number { threshold: f64::from(i) };
-        trees.push(&stump, 0);
+    assert!(!has_replay(&trees));
+}
+
+proptest! {
+    #[test]
+    fn categories_beyond_a_byte_and_leaves_of_several_values_are_compiled(seed in 0u64..1000, n_trees in 1usize..6) {
+        let n_codes = 700;
+        let draw = |i: u64, what: u64| tabwright_core::random::mix(seed << 32 | i << 4 | what);
+        for width in [1, 3] {
+            let mut trees = Trees::new(vec![SlotType::Code(n_codes)], width, Aggregation::Mean, vec![0.0; 3]);
+            for t in 0..n_trees as u64 {
+                let mut tree = Tree::default();
+                for i in 0..6 {
+                    // Sets that do not reach the last codes, too.
+                    let words: Vec<u64> = (0..1 + draw(t * 8 + i, 1) % 11).map(|w| draw(t * 8 + i, 2 + w)).collect();
+                    let (decision, missing_left) = (tree.push_categories(&words), draw(i, 0).is_multiple_of(2));
+                    let right = if i < 5 { Child::Split(i as u32 + 1) } else { Child::Leaf(6) };
+                    let left = Child::Leaf(i as u32);
+                    tree.splits.push(Split { feature: 0, decision, missing_left, left, right, gain: 1.0 });
+                }
+                tree.leaf_values = (0..7 * width as u64).map(|i| draw(i, 15) as f64).collect();
+                trees.push(&tree, if width == 1 { t as usize % 3 } else { 0 });
+            }
+            let codes = (0..n_codes).collect::<Vec<u32>>();
+            let features = Features::new(codes.len(), vec![FeatureColumn::Code { codes, n_codes }]);
+            let together = score(&trees, &features);
+            prop_assert_eq!(&together, &score_uncompiled(&trees, &features));
+            for code in [0, 1, 2, 63, 64, 300, 699] {
+                let alone = score(&trees, &features.take(&[code]));
+                prop_assert_eq!(&alone[..], &together[3 * code as usize..][..3]);
+            }
+        }
     }
-    assert!(trees.compiled().is_none());
 }

@@ -44,14 +44,11 @@ impl NumberBins {
         let cuts = Thresholds::new(&self.cuts);
         let missing = self.lower.len() as u8;
         let mut has_missing = false;
-        let codes = values.iter().map(|&x| {
-            if x.is_nan() {
-                has_missing = true;
-                return missing;
-            }
-            cuts.below(x)
+        let mut codes = Vec::with_capacity(values.len());
+        cuts.each_below(values.iter().copied(), |x, bin| {
+            has_missing |= x.is_nan();
+            codes.push(if x.is_nan() { missing } else { bin as u8 });
         });
-        let codes: Vec<u8> = codes.collect();
         for (&code, &x) in codes.iter().zip(values) {
             if !x.is_nan() {
                 let (x, bin) = (finite(x), code as usize);

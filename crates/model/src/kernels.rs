@@ -1,0 +1,158 @@
+//! The loops in which predicting spends its time, and the only `unsafe` code of the crate: instructions that the compiler
+//! does not use by itself. Each has a twin without them that gives the same bits.
+
+/// Compiles a function twice, once for processors with AVX2, and calls the one that fits. Vectors are wider there, the
+/// arithmetic is the same: no fused multiplications, no other order of additions.
+#[macro_export]
+macro_rules! widest {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
+        $(#[$doc])*
+        $vis fn $name($($arg: $type),*) $(-> $result)? {
+            #[inline(always)]
+            fn plain($($arg: $type),*) $(-> $result)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn avx2($($arg: $type),*) $(-> $result)? {
+                    plain($($arg),*)
+                }
+                if $crate::kernels::has_avx2() {
+                    #[allow(unsafe_code, reason = "the compiler cannot know the processor")]
+                    // SAFETY: the processor has the instructions, as was just asked.
+                    return unsafe { avx2($($arg),*) };
+                }
+            }
+            plain($($arg),*)
+        }
+    };
+}
+
+/// Whether the processor has AVX2, and counts bits.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub fn has_avx2() -> bool {
+    #[cfg(debug_assertions)]
+    if plain::ASKED.get() {
+        return false;
+    }
+    std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt")
+}
+
+/// Runs something twice, the second time without what only some processors have on this thread: for tests that the two
+/// are equal. Without debug assertions the second run is as the first.
+pub fn both<T>(run: impl Fn() -> T) -> (T, T) {
+    let wide = run();
+    #[cfg(debug_assertions)]
+    plain::ASKED.set(true);
+    let plain = run();
+    #[cfg(debug_assertions)]
+    plain::ASKED.set(false);
+    (wide, plain)
+}
+
+#[cfg(debug_assertions)]
+mod plain {
+    thread_local! {
+        /// Whether this thread does without what only some processors have.
+        pub(super) static ASKED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+}
+
+/// Some of the 256 bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ByteSet([u8; 32]);
+
+impl ByteSet {
+    /// The bytes of which something is true.
+    pub(crate) fn of(is_in: impl Fn(u8) -> bool) -> Self {
+        let mut bits = [0; 32];
+        (0..=u8::MAX).filter(|byte| is_in(*byte)).for_each(|byte| bits[byte as usize / 8] |= 1 << (byte % 8));
+        ByteSet(bits)
+    }
+
+    #[inline]
+    fn contains(&self, byte: u8) -> bool {
+        self.0[byte as usize / 8] >> (byte % 8) & 1 == 1
+    }
+}
+
+/// Gives the rows tagged `from` whose byte is in a set the tag `to`.
+pub(crate) fn retag_in_set(tags: &mut [u8], bytes: &[u8], set: &ByteSet, (from, to): (u8, u8)) {
+    assert_eq!(tags.len(), bytes.len(), "invariant: every row has a tag and a byte");
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        #[expect(unsafe_code, reason = "the compiler cannot know the processor")]
+        // SAFETY: the processor has the instructions, as was just asked.
+        return unsafe { retag_in_set_avx2(tags, bytes, set, (from, to)) };
+    }
+    retag_in_set_plain(tags, bytes, set, (from, to));
+}
+
+#[inline(always)]
+fn retag_in_set_plain(tags: &mut [u8], bytes: &[u8], set: &ByteSet, (from, to): (u8, u8)) {
+    for (tag, byte) in tags.iter_mut().zip(bytes) {
+        let moves = (*tag == from) & set.contains(*byte);
+        *tag = if moves { to } else { *tag };
+    }
+}
+
+/// Thirty-two rows at a time.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn retag_in_set_avx2(tags: &mut [u8], bytes: &[u8], set: &ByteSet, (from, to): (u8, u8)) {
+    use std::arch::x86_64::*;
+    const WIDTH: usize = 32;
+    #[expect(unsafe_code, reason = "vectors are loaded through pointers")]
+    // SAFETY: 32 bytes are as long as a vector.
+    let load = |bytes: &[u8; WIDTH]| unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) };
+    // A bit per byte: of those below 128, and of the others.
+    let both = |half: usize| load(&std::array::from_fn(|i| set.0[16 * half + i % 16]));
+    let (lower, upper) = (both(0), both(1));
+    let powers = load(&std::array::from_fn(|i| 1 << (i % 8)));
+    let (from_all, to_all) = (_mm256_set1_epi8(from as i8), _mm256_set1_epi8(to as i8));
+    let (low_four, low_three) = (_mm256_set1_epi8(15), _mm256_set1_epi8(7));
+    let (tag_blocks, tag_rest) = tags.as_chunks_mut::<WIDTH>();
+    let (byte_blocks, byte_rest) = bytes.as_chunks::<WIDTH>();
+    for (tags, bytes) in tag_blocks.iter_mut().zip(byte_blocks) {
+        let (old, bytes) = (load(tags), load(bytes));
+        let place = _mm256_and_si256(_mm256_srli_epi16::<3>(bytes), low_four);
+        // The highest bit of a byte says which half is meant.
+        let bits = _mm256_blendv_epi8(_mm256_shuffle_epi8(lower, place), _mm256_shuffle_epi8(upper, place), bytes);
+        let power = _mm256_shuffle_epi8(powers, _mm256_and_si256(bytes, low_three));
+        let is_in = _mm256_cmpeq_epi8(_mm256_and_si256(bits, power), power);
+        let moves = _mm256_and_si256(is_in, _mm256_cmpeq_epi8(old, from_all));
+        #[expect(unsafe_code, reason = "vectors are stored through pointers")]
+        // SAFETY: 32 bytes are as long as a vector.
+        unsafe {
+            _mm256_storeu_si256(tags.as_mut_ptr().cast(), _mm256_blendv_epi8(old, to_all, moves));
+        }
+    }
+    retag_in_set_plain(tag_rest, byte_rest, set, (from, to));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rows_are_tagged_alike_with_vectors_and_without(
+            rows in prop::collection::vec((0u8..3, any::<u8>()), 0..300),
+            seed in any::<u64>(),
+        ) {
+            let is_in = |byte: u8| tabwright_core::random::mix(seed ^ u64::from(byte)).is_multiple_of(2);
+            let set = ByteSet::of(is_in);
+            let (tags, bytes): (Vec<u8>, Vec<u8>) = rows.into_iter().unzip();
+            let (wide, plain) = both(|| {
+                let mut tags = tags.clone();
+                retag_in_set(&mut tags, &bytes, &set, (1, 9));
+                tags
+            });
+            prop_assert_eq!(&wide, &plain);
+            let expected = tags.iter().zip(&bytes).map(|(t, b)| if *t == 1 && is_in(*b) { 9 } else { *t });
+            prop_assert!(expected.eq(wide));
+        }
+    }
+}
