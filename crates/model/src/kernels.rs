@@ -32,29 +32,42 @@ macro_rules! widest {
 #[inline]
 pub fn has_avx2() -> bool {
     #[cfg(debug_assertions)]
-    if plain::ASKED.get() {
+    if plain::RUNS.load(std::sync::atomic::Ordering::Relaxed) > 0 {
         return false;
     }
     std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt")
 }
 
-/// Runs something twice, the second time without what only some processors have on this thread: for tests that the two
+/// Runs something twice, the second time without what only some processors have, on all threads: for tests that the two
 /// are equal. Without debug assertions the second run is as the first.
 pub fn both<T>(run: impl Fn() -> T) -> (T, T) {
     let wide = run();
     #[cfg(debug_assertions)]
-    plain::ASKED.set(true);
-    let plain = run();
-    #[cfg(debug_assertions)]
-    plain::ASKED.set(false);
-    (wide, plain)
+    let _plain = plain::Run::start();
+    (wide, run())
 }
 
 #[cfg(debug_assertions)]
 mod plain {
-    thread_local! {
-        /// Whether this thread does without what only some processors have.
-        pub(super) static ASKED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// How many runs do without what only some processors have.
+    pub(super) static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    /// One of them.
+    pub(super) struct Run;
+
+    impl Run {
+        pub(super) fn start() -> Self {
+            RUNS.fetch_add(1, Ordering::Relaxed);
+            Run
+        }
+    }
+
+    impl Drop for Run {
+        fn drop(&mut self) {
+            RUNS.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

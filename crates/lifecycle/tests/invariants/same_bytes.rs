@@ -1,6 +1,8 @@
-//! The same data, plan and seed give the same content id: on any number of threads, in debug and in release.
+//! The same data, plan and seed give the same content id: on any number of threads, with the widest vectors and without, in
+//! debug and in release.
 
 use tabwright_lifecycle::example::{Example, generate};
+use tabwright_model::kernels;
 
 use crate::{CLASSIFIERS, churn, config, trained};
 
@@ -24,7 +26,8 @@ fn content_ids_are_pinned_and_hold_on_any_number_of_threads() {
             config.train.threads = threads;
             trained(table.clone(), &config).artifact.content_id().to_owned()
         };
-        let one = id(1);
+        let (one, plain) = kernels::both(|| id(1));
+        assert_eq!(one, plain, "{candidate} without wide vectors");
         for threads in [2, 3, 8] {
             assert_eq!(id(threads), one, "{candidate} on {threads} threads");
         }
