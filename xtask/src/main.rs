@@ -8,6 +8,7 @@
 mod bench;
 mod commands;
 mod docs;
+mod install;
 mod process;
 mod soak;
 mod test;
@@ -26,7 +27,7 @@ usage: cargo xtask <chore>
                        write the generated pages of the guide, or fail if they are stale
   bench [NAME] [-- …]  compare with other libraries: read, candidates, agreement, scripts, predict (all without NAME)
   soak [--binary FILE] [NAME...]
-                       what takes too long for every change: large tables, flat memory
+                       what takes too long for every change: large tables, flat memory, every level of x86-64
 ";
 
 fn main() -> ExitCode {

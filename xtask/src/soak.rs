@@ -19,12 +19,17 @@ struct Case {
     run: fn(&mut Soak) -> Result<()>,
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     Case { name: "columns", what: "20,000 columns: profiled and trained", run: columns },
     Case { name: "cells", what: "cells of 10 MB, with line breaks: profiled and trained", run: cells },
     Case { name: "levels", what: "a category with 100,000 levels: trained and predicted", run: levels },
     Case { name: "large", what: "a CSV of 500 MB: profiled, memory below twice the text", run: large },
     Case { name: "predict", what: "1,000,000 rows predicted in the memory of 100,000", run: predict },
+    Case {
+        name: "processors",
+        what: "the same model from a build for every level of x86-64 that this machine has",
+        run: processors,
+    },
 ];
 
 /// Peak memory of one million rows may exceed that of a tenth by this factor: allocators differ from run to run.
@@ -46,11 +51,16 @@ impl Soak {
     fn tabwright(&mut self, arguments: &[&str]) -> Result<Option<u64>> {
         let mut command = Command::new(&self.binary);
         command.current_dir(&self.folder).args(arguments);
+        self.run(command)
+    }
+
+    fn run(&mut self, command: Command) -> Result<Option<u64>> {
+        let words = process::shown(&command);
         let run = watch::run(command)?;
         let (peak, code) = (run.peak_bytes, run.exit_code);
         println!("  {}", run.line());
         self.runs.push(run);
-        if code == Some(0) { Ok(peak) } else { Err(format!("`tabwright {}` ended with {code:?}", arguments.join(" "))) }
+        if code == Some(0) { Ok(peak) } else { Err(format!("`{words}` ended with {code:?}")) }
     }
 }
 
@@ -176,4 +186,35 @@ fn predict(soak: &mut Soak) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Each level adds instructions that the compiler may use anywhere; the pinned content ids must hold for all of them.
+fn processors(soak: &mut Soak) -> Result<()> {
+    for (level, is_here) in levels_of_x86() {
+        if !is_here {
+            println!("  left out: {level}, which this machine has not");
+            continue;
+        }
+        let tests = ["--package", "tabwright-lifecycle", "--test", "invariants", "same_bytes"];
+        let mut command = process::cargo(["test", "--release", "--locked"].iter().chain(&tests));
+        command.env("RUSTFLAGS", format!("-C target-cpu={level}")).env("CARGO_TARGET_DIR", soak.path("target"));
+        println!("  {level}");
+        soak.run(command)?;
+    }
+    Ok(())
+}
+
+#[cfg(target_arch = "x86_64")]
+fn levels_of_x86() -> Vec<(&'static str, bool)> {
+    let has = |v4: bool| {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2");
+        avx2 && (!v4 || (is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")))
+    };
+    let sse4 = is_x86_feature_detected!("sse4.2");
+    vec![("x86-64", true), ("x86-64-v2", sse4), ("x86-64-v3", has(false)), ("x86-64-v4", has(true))]
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn levels_of_x86() -> Vec<(&'static str, bool)> {
+    Vec::new()
 }

@@ -1,5 +1,5 @@
 //! `cargo xtask test`: everything that a change must pass, with the tests of all crates, doc tests, the commands of the
-//! docs, and the promise that debug and release, one thread and two, write the same model.
+//! docs, the kernels under valgrind, and the promise that debug and release, one thread and two, write the same model.
 //!
 //! It needs a Rust toolchain and bash, and says at the end what it left out.
 
@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::process::{self, Result, Scratch};
-use crate::{commands, docs};
+use crate::{commands, docs, install};
 
 /// Tests that ran, and what was wrong or left out.
 #[derive(Debug, Default, PartialEq)]
@@ -73,9 +73,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     };
     cargo_test(&["--all-targets"], &mut tally)?;
     if fast {
-        tally.left_out.push("doc tests, the commands of the docs, equal models of debug and release (--fast)".into());
+        tally
+            .left_out
+            .push("doc tests, the kernels under valgrind, the commands of the docs, equal models (--fast)".into());
     } else {
         cargo_test(&["--doc"], &mut tally)?;
+        check_memory(&mut tally)?;
         with_binaries(&mut tally)?;
     }
     if tally.ignored > 0 {
@@ -94,6 +97,22 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         return Err("no test ran".into());
     }
     if tally.failures.is_empty() && tally.failed == 0 { Ok(()) } else { Err("tests failed".into()) }
+}
+
+/// The only unsafe code, under a tool that sees every read and write.
+fn check_memory(tally: &mut Tally) -> Result<()> {
+    if !install::has("valgrind", "valgrind") {
+        tally.left_out.push("the kernels under valgrind, which is not installed".into());
+        return Ok(());
+    }
+    let runner = "target.'cfg(unix)'.runner=['valgrind', '-q', '--error-exitcode=9']";
+    let packages = ["-p", "tabwright-model", "-p", "tabwright-trees", "--lib", "kernels::"];
+    let mut command = process::cargo(["--config", runner, "test", "--locked"].iter().chain(&packages));
+    command.env("PROPTEST_CASES", "32");
+    if !process::watched(command, |line| tally.line(line))? {
+        tally.failures.push("the kernels under valgrind (see above)".into());
+    }
+    Ok(())
 }
 
 fn with_binaries(tally: &mut Tally) -> Result<()> {
