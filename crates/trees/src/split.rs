@@ -8,6 +8,8 @@
 //! Gains and leaf values: Chen and Guestrin, "XGBoost" (2016), equations 6 and 7. Sorted categories: Fisher, "On grouping
 //! for maximum homogeneity" (1958), with the smoothing of LightGBM (Ke et al., 2017).
 
+mod cut;
+
 use std::borrow::Cow;
 
 use rayon::prelude::*;
@@ -15,6 +17,7 @@ use rayon::prelude::*;
 use crate::binning::{BinnedMatrix, Bins, FeatureBins};
 use crate::gradient::{Sums, Units};
 use crate::histogram::{Histogram, Layout};
+use crate::split::cut::{Cut, Node};
 
 /// Bins above which features are looked at on several threads.
 const PARALLEL_BINS: usize = 1 << 14;
@@ -55,13 +58,10 @@ impl SplitParams {
     }
 
     fn shrunk(&self, gradient: f64) -> f64 {
-        if gradient > self.reg_alpha {
-            gradient - self.reg_alpha
-        } else if gradient < -self.reg_alpha {
-            gradient + self.reg_alpha
-        } else {
-            0.0
-        }
+        // Without a branch: the signs of gradients cannot be foreseen.
+        let most = if gradient < self.reg_alpha { gradient } else { self.reg_alpha };
+        let within = if most > -self.reg_alpha { most } else { -self.reg_alpha };
+        gradient - within
     }
 
     /// The best value of a leaf.
@@ -127,6 +127,8 @@ pub struct BinSplit {
     pub test: BinTest,
     /// Whether a missing value goes left.
     pub missing_left: bool,
+    /// Score of both children: how much better they are than leaves of the value 0, times two.
+    pub score: f64,
     /// By how much the objective improves, times two.
     pub gain: f64,
     /// Sums of the left side.
@@ -173,27 +175,26 @@ impl Splitter<'_> {
     /// The best split of a node, if there is one that gains; `units` are those of the fine sums.
     ///
     /// # Determinism
-    /// Of equal gains the first by (feature, bin) wins, whatever the number of threads.
+    /// Of equal gains the first by (feature, bin) wins, whatever the number of threads; gains of two features are equal
+    /// that differ by rounding alone.
     pub fn find(&self, histogram: &Histogram, total: Sums, units: Units, rules: &Rules<'_>) -> Option<BinSplit> {
         let units = histogram.units(units);
         let features = 0..self.matrix.n_features();
-        let find = |sums: &mut Vec<Sums>, feature: usize| {
+        let find = |memory: &mut Memory, feature: usize, best: Option<BinSplit>| {
             if !rules.allowed[feature] {
-                return None;
+                return best;
             }
-            histogram.sums_into(self.layout, feature, sums);
-            self.of_feature(feature, sums, total, units, rules.limits)
-        };
-        let better = |a: Option<BinSplit>, b: Option<BinSplit>| match (a, b) {
-            (Some(a), Some(b)) => Some(if b.gain > a.gain { b } else { a }),
-            (a, b) => a.or(b),
+            histogram.sums_into(self.layout, feature, &mut memory.sums);
+            let found = self.of_feature(feature, memory, (total, units), rules.limits, best.map(|split| split.score));
+            later_only_if_better(best, found)
         };
         if self.layout.n_bins() < PARALLEL_BINS {
-            let mut sums = Vec::with_capacity(256);
-            features.map(|f| find(&mut sums, f)).fold(None, better)
+            let mut memory = Memory::default();
+            features.fold(None, |best, feature| find(&mut memory, feature, best))
         } else {
-            let found: Vec<Option<BinSplit>> = features.into_par_iter().map_init(Vec::new, find).collect();
-            found.into_iter().fold(None, better)
+            let found =
+                features.into_par_iter().map_init(Memory::default, |memory, feature| find(memory, feature, None));
+            found.collect::<Vec<_>>().into_iter().fold(None, later_only_if_better)
         }
     }
 
@@ -212,7 +213,15 @@ impl Splitter<'_> {
         }
     }
 
-    fn of_feature(&self, feature: usize, sums: &[Sums], total: Sums, units: Units, limits: Limits) -> Option<BinSplit> {
+    fn of_feature(
+        &self,
+        feature: usize,
+        memory: &mut Memory,
+        (total, units): (Sums, Units),
+        limits: Limits,
+        to_beat: Option<f64>,
+    ) -> Option<BinSplit> {
+        let Memory { sums, cuts } = memory;
         if sums.is_empty() {
             return None;
         }
@@ -221,8 +230,10 @@ impl Splitter<'_> {
         if !self.monotone.is_empty() {
             search.keep_direction(self.monotone[feature], limits);
         }
+        // What scores no more than an earlier feature, but for rounding, need not be looked at.
+        search.score = to_beat.map_or(search.score, |score| search.score.max(certainly_more(score)));
         match &bins.bins {
-            Bins::Number(_) => search.cut(sums, bins.n_values()),
+            Bins::Number(_) => search.cut(sums, bins.n_values(), cuts),
             Bins::Category(_) if bins.n_values() <= self.params.max_cat_to_onehot => search.one_against_rest(sums),
             Bins::Category(_) => search.sorted(sums),
         }
@@ -236,6 +247,14 @@ impl Splitter<'_> {
         }
         Some(best)
     }
+}
+
+/// Memory of a thread.
+#[derive(Debug, Default)]
+struct Memory {
+    /// Sums of the bins of a feature.
+    sums: Vec<Sums>,
+    cuts: cut::Memory,
 }
 
 /// Gradient and hessian of some rows as numbers.
@@ -330,25 +349,34 @@ impl<'a> Search<'a> {
     fn keep(&mut self, score: f64, left: Sums, missing_left: bool, test: BinTest) {
         self.score = score;
         let (feature, gain, right) = (self.feature, score - self.parent, self.total - left);
-        self.best = Some(BinSplit { feature, test, missing_left, gain, left, right });
+        self.best = Some(BinSplit { feature, test, missing_left, score, gain, left, right });
     }
 
     /// Cuts between bins of numbers.
-    fn cut(&mut self, sums: &[Sums], n_values: usize) {
+    fn cut(&mut self, sums: &[Sums], n_values: usize, memory: &mut cut::Memory) {
+        if self.direction.is_none() {
+            let missing = sums.get(n_values).copied().unwrap_or_default();
+            let node = Node { params: self.params, total: self.total, units: self.units };
+            if let Some(Cut { bin, missing_left, score }) =
+                cut::best(&sums[..n_values], missing, &node, self.score, memory)
+            {
+                let left =
+                    sums[..=bin].iter().fold(if missing_left { missing } else { Sums::default() }, |a, b| a + *b);
+                self.keep(score, left, missing_left, BinTest::UpTo(bin as u8));
+            }
+            return;
+        }
+        self.cut_within_limits(sums, n_values);
+    }
+
+    /// The same where leaves must lie within limits.
+    fn cut_within_limits(&mut self, sums: &[Sums], n_values: usize) {
         let missing = sums.get(n_values).copied().unwrap_or_default();
-        let least = self.params.min_child_samples.max(1);
         let mut left = Sums::default();
-        for (bin, sum) in sums[..n_values].iter().enumerate() {
-            if sum.count == 0 {
-                continue;
-            }
+        for (bin, sum) in sums[..n_values].iter().enumerate().filter(|(_, sum)| sum.count > 0) {
             left = left + *sum;
-            if self.total.count - left.count < least {
-                break;
-            }
             let test = || BinTest::UpTo(bin as u8);
             self.consider(left, false, test);
-            // Once all values are on the left, missing ones on the left would leave nobody on the right.
             if missing.count > 0 {
                 self.consider(left + missing, true, test);
             }
@@ -404,14 +432,27 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Of gains that are equal, but for rounding, the first wins.
+fn later_only_if_better(first: Option<BinSplit>, later: Option<BinSplit>) -> Option<BinSplit> {
+    match (first, later) {
+        (Some(a), Some(b)) => Some(if b.score > certainly_more(a.score) { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
 /// What the children must exceed together: a gain of gamma, and one beyond rounding errors.
 fn least_score(params: &SplitParams, parent: f64) -> f64 {
-    let (least, certain) = (parent + params.gamma, parent / (1.0 - LEAST_RELATIVE_GAIN));
-    if least > certain { least } else { certain }
+    (parent + params.gamma).max(certainly_more(parent))
+}
+
+/// A score that is larger by more than rounding errors.
+fn certainly_more(score: f64) -> f64 {
+    score / (1.0 - LEAST_RELATIVE_GAIN)
 }
 
 fn weigh(sums: Sums, units: Units) -> Weighed {
-    Weighed { gradient: sums.gradient as f64 * units.gradient, hessian: sums.hessian as f64 * units.hessian }
+    // Sums stay below 2⁶³, and numbers with a sign are converted by one instruction.
+    Weighed { gradient: sums.gradient as f64 * units.gradient, hessian: sums.hessian as i64 as f64 * units.hessian }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const PINNED: [u64; 6] = [
     0x20e19825ed226420,
     0xece825b575b1d755,
     0x3c125d9a1c4f792d,
-    0x4c8b3327e4d5cb16,
+    0x2d82693177851aa2,
 ];
 
 /// A number, a number with missing values, a category and a constant.
