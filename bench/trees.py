@@ -1,72 +1,153 @@
-"""Tree engines on the same tables with the same parameters: training, prediction and the score on held-out rows.
+"""Tree engines on the same tables with the same parameters: training, prediction, Shapley values, and the score on held-out rows.
 
-Ours: the example `raw` of `tabwright-trees`. Theirs: peers/trees.py. Every table comes from peers/make_tree_tables.py as raw 32-bit
-floats; times are those of the fit alone, binning included, and of the prediction. Sides run in turn; ratios are of paired runs.
+Ours: the example `raw` of `tabwright-trees`. Theirs: peers/trees.py, and hessboost/ for that crate. Every table comes from
+peers/make_tree_tables.py as raw 32-bit floats; times are those of the fit alone, binning included, of the prediction (the median of
+five calls) and of Shapley values by the fitting rows. Two threads each. Sides run in turn; ratios are of paired runs.
 """
-import json, subprocess, sys
+import json, statistics, subprocess, sys, tomllib
+from typing import NamedTuple
 
 import harness
 
-# Table, growth, trees, leaves or depth, libraries, goal for the ratio to the first of them.
+
+class Work(NamedTuple):
+    """Goals are ratios for training and prediction, by library; the sizes are leaves or levels of a tree."""
+    table: str
+    growth: str
+    size: int
+    goals: dict
+    explained: int = 1_000
+    fits: int = 1
+    trees: int = 100
+
+
+NONE = (None, None)
 WORK = [
-    ("binary_1m", "leafwise", 100, 31, ["lightgbm", "xgboost", "catboost", "histgradientboosting"], 0.20),
-    ("binary_1m", "depthwise", 100, 6, ["xgboost", "lightgbm", "catboost"], 0.25),
-    ("binary_1m", "leafwise", 100, 255, ["lightgbm"], 0.25),
-    ("continuous_1m", "leafwise", 100, 31, ["lightgbm"], 0.28),
-    ("small_20k", "leafwise", 100, 31, ["lightgbm", "xgboost", "histgradientboosting"], 0.5),
-    ("wide_100k", "leafwise", 100, 31, ["lightgbm", "xgboost"], 1.0),
-    ("classes_50k", "leafwise", 100, 31, ["lightgbm", "xgboost"], 1.0),
-    ("categories_200k", "leafwise", 100, 31, ["lightgbm", "xgboost"], 1.0),
-    ("forest_100k", "forest", 100, 0, ["randomforest"], 0.04),
+    Work("binary_1m", "leafwise", 31, {"lightgbm": (0.20, None), "xgboost": NONE, "catboost": NONE, "histgradientboosting": NONE, "hessboost": (0.30, 0.15)}, 10_000),
+    Work("binary_1m", "depthwise", 6, {"xgboost": (0.25, None), "lightgbm": NONE, "catboost": NONE, "hessboost": (0.35, 0.15)}, 10_000),
+    Work("binary_1m", "leafwise", 255, {"lightgbm": (0.25, None), "xgboost": NONE}),
+    Work("continuous_1m", "leafwise", 31, {"lightgbm": (0.28, None)}),
+    Work("small_20k", "leafwise", 31, {"lightgbm": (0.5, None), "xgboost": NONE, "histgradientboosting": NONE}, 10_000, fits=5),
+    Work("wide_100k", "leafwise", 31, {"lightgbm": (1.0, None), "xgboost": NONE}),
+    Work("classes_50k", "leafwise", 31, {"lightgbm": (1.0, None), "xgboost": NONE}),
+    Work("categories_200k", "leafwise", 31, {"lightgbm": (1.0, None), "xgboost": NONE}),
+    Work("forest_100k", "forest", 0, {"randomforest": (0.04, None)}, 0),
+    Work("adult", "forest", 0, {"randomforest": (0.03, None)}, 0, fits=5),
+    Work("telco", "forest", 0, {"randomforest": (0.08, None)}, 0, fits=5),
+    Work("housing", "forest", 0, {"randomforest": (0.08, None)}, 0, fits=5),
 ]
+REAL = ("adult", "telco", "housing")
+EXPLAIN_GOAL = 0.5  # of the fastest peer
+# What is trained with several numbers of threads.
+SCALING = [("binary_1m", "leafwise", 31), ("binary_1m", "depthwise", 6), ("forest_100k", "forest", 0)]
+N_THREADS = [1, 2, 4, 8]
 PACKAGES = ["lightgbm", "xgboost", "catboost", "scikit-learn"]
 
 
-def run(command):
-    measured = harness.measured(command)
+def run(command, n_threads=2):
+    measured = harness.measured(command, {"RAYON_NUM_THREADS": str(n_threads)})
     return {**measured, **json.loads(measured["output"].strip().splitlines()[-1])}
+
+
+def made(options, table):
+    """The folder of a table, made if it is not there; none where real tables are not."""
+    folder = options.scratch / table
+    if not (folder / "shape.json").exists():
+        if table in REAL and not options.data.is_dir():
+            print(f"{table}: the real tables are not here (--data names their folder); it is left out", flush=True)
+            return None
+        subprocess.run([sys.executable, harness.PEERS / "make_tree_tables.py", folder, table, options.data], check=True)
+    return folder
+
+
+def compared(options, programs, work):
+    """Measurements of one piece of work, ours and theirs."""
+    folder = made(options, work.table)
+    if folder is None:
+        return None
+    print(f"{work.table}, {work.growth}, {work.size}", flush=True)
+    numbers = [work.growth, work.trees, work.size, work.explained]
+
+    def side(library):
+        if library == "hessboost":
+            return lambda: run([programs["hessboost"], folder, *numbers])
+        return lambda: run([sys.executable, harness.PEERS / "trees.py", folder, library, *numbers, work.fits])
+
+    libraries = [library for library in work.goals if library != "hessboost" or programs["hessboost"].exists()]
+    runs = harness.in_turn(options.repeats, {"tabwright": lambda: run([programs["raw"], folder, *numbers, work.fits]), **{library: side(library) for library in libraries}})
+    ours = runs.pop("tabwright")
+    keys = [key for key in ("train_s", "predict_s", "explain_10k_s", "one_row_s") if key in ours[0]]
+    row = dict(table=work.table, growth=work.growth, trees=work.trees, size=work.size, explained=work.explained, score=ours[0]["score"],
+               **{key: harness.spread([r[key] for r in ours]) for key in keys}, peers={})
+    for library, theirs in runs.items():
+        keys = [key for key in ("train_s", "predict_s", "explain_10k_s") if key in theirs[0]]
+        row["peers"][library] = dict(score=theirs[0]["score"], goals=work.goals[library], **{key: harness.spread([t[key] for t in theirs]) for key in keys},
+                                     ratios={key: [o[key] / t[key] for o, t in zip(ours, theirs)] for key in keys})
+    return row
+
+
+def scaled(options, programs, table, growth, size):
+    """Seconds of our training by number of threads."""
+    folder = made(options, table)
+    print(f"{table}, {growth}, {size}: threads", flush=True)
+    sides = {n: lambda n=n: run([programs["raw"], folder, growth, 100, size], n) for n in N_THREADS}
+    seconds = {n: [r["train_s"] for r in runs] for n, runs in harness.in_turn(options.repeats, sides).items()}
+    return dict(table=table, growth=growth, size=size, train_s=seconds)
+
+
+def shown(rows, scaling):
+    name = lambda row: f"{row['table']} | {row['growth']} {row['size'] or ''}"
+    goal = lambda value: "" if value is None else value
+    lines = ["Ratios are our time divided by theirs, of paired runs: median (range).", "",
+             "| table | growth, size | library | train, ratio | goal | train s, ours / theirs | predict, ratio | goal | predict ms, ours / theirs | score, ours / theirs |", "|---|---|---|---|---|---|---|---|---|---|"]
+    for row in rows:
+        for library, peer in row["peers"].items():
+            lines.append(f"| {name(row)} | {library} | {harness.ranged(peer['ratios']['train_s'])} | {goal(peer['goals'][0])} | "
+                         f"{row['train_s']['median']:.3g} / {peer['train_s']['median']:.3g} | {harness.ranged(peer['ratios']['predict_s'], 3)} | {goal(peer['goals'][1])} | "
+                         f"{row['predict_s']['median'] * 1e3:.0f} / {peer['predict_s']['median'] * 1e3:.0f} | {row['score']:.5g} / {peer['score']:.5g} |")
+    lines += ["", "Scores are ROC AUC, log-loss of classes, RMSE of numbers. Forests are grown to purity.", "",
+              "Shapley values by the fitting rows (TreeSHAP), seconds for 10,000 rows, taken from the first 1,000 where a peer takes minutes:", "",
+              "| table | growth, size | ours | theirs | ratio to the fastest | goal |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        peers = {library: peer for library, peer in row["peers"].items() if "explain_10k_s" in peer}
+        if peers:
+            fastest = min((p for p in peers if p != "hessboost"), key=lambda p: peers[p]["explain_10k_s"]["median"])
+            theirs = ", ".join(f"{library} {peer['explain_10k_s']['median']:.2f}" for library, peer in peers.items())
+            lines.append(f"| {name(row)} | {row['explain_10k_s']['median']:.3f} | {theirs} | {fastest} {harness.ranged(peers[fastest]['ratios']['explain_10k_s'], 3)} | {EXPLAIN_GOAL} |")
+    lines += ["", "| table | growth, size | one row, µs |", "|---|---|---|"]
+    lines += [f"| {name(row)} | {row['one_row_s']['median'] * 1e6:.1f} |" for row in rows]
+    lines += ["", "Training by threads; goals: two are 1.9 times as fast as one, more than there are cores no slower:", "",
+              "| table | growth, size | " + " | ".join(f"{n}, s" for n in N_THREADS) + " | two against one | " + " | ".join(f"{n} against two" for n in N_THREADS[2:]) + " |",
+              "|---|---|" + "---|" * (2 * len(N_THREADS) - 1)]
+    for row in scaling:
+        pairs = lambda a, b: harness.ranged([x / y for x, y in zip(row["train_s"][a], row["train_s"][b])])
+        lines.append(f"| {name(row)} | " + " | ".join(f"{statistics.median(row['train_s'][n]):.2f}" for n in N_THREADS)
+                     + f" | {pairs(1, 2)} | " + " | ".join(pairs(2, n) for n in N_THREADS[2:]) + " |")
+    return lines
 
 
 def main():
     parser = harness.arguments(__doc__.splitlines()[0])
-    parser.add_argument("--only", help="comma-separated numbers of the work, from 0")
+    parser.add_argument("--only", help="comma-separated numbers of the work, from 0; without the threads")
+    parser.add_argument("--threads-only", action="store_true", help="the threads alone")
+    parser.add_argument("--libraries", help="comma-separated; all without it")
+    parser.add_argument("--name", default="trees", help="of the result")
     options = parser.parse_args()
     harness.prepare(options)
-    raw = options.binary.parent / "examples" / "raw"
-    if not raw.exists():
+    programs = dict(raw=options.binary.parent / "examples/raw", hessboost=options.binary.parent.parent / "hessboost/release/bench-hessboost")
+    if not programs["raw"].exists():
         sys.exit("the example `raw` is not built; run: cargo build --release --package tabwright-trees --example raw")
-    chosen = [WORK[int(i)] for i in options.only.split(",")] if options.only else WORK
-    rows = []
-    for table, growth, trees, size, libraries, goal in chosen:
-        folder = options.scratch / table
-        if not (folder / "shape.json").exists():
-            subprocess.run([sys.executable, harness.PEERS / "make_tree_tables.py", folder, table], check=True)
-        print(f"{table}, {growth}, {size}", flush=True)
-        sides = {"tabwright": lambda: run([raw, folder, growth, trees, size])}
-        for library in libraries:
-            sides[library] = lambda library=library: run([sys.executable, harness.PEERS / "trees.py", folder, library, growth, trees, size])
-        runs = harness.in_turn(options.repeats, sides)
-        ours = runs.pop("tabwright")
-        row = dict(table=table, growth=growth, trees=trees, size=size, goal=goal, score=ours[0]["score"],
-                   one_row_us=harness.spread([r["one_row_s"] * 1e6 for r in ours]), explain_10k_s=harness.spread([r["explain_10k_s"] for r in ours]),
-                   train_s=harness.spread([r["train_s"] for r in ours]), predict_s=harness.spread([r["predict_s"] for r in ours]), peers={})
-        for library, theirs in runs.items():
-            pair = lambda key: [o[key] / t[key] for o, t in zip(ours, theirs)]
-            row["peers"][library] = dict(score=theirs[0]["score"], train_s=harness.spread([t["train_s"] for t in theirs]),
-                                         predict_s=harness.spread([t["predict_s"] for t in theirs]),
-                                         train_ratio=pair("train_s"), predict_ratio=pair("predict_s"))
-        rows.append(row)
-    lines = ["Ratios are our time divided by theirs, of paired runs: median (range). The goal is that of the issue, against the first of a table's libraries.", "",
-             "| table | growth, size | library | train, ratio | goal | train s, ours / theirs | predict, ratio | predict ms, ours / theirs | score, ours / theirs |", "|---|---|---|---|---|---|---|---|---|"]
-    for row in rows:
-        for i, (library, peer) in enumerate(row["peers"].items()):
-            lines.append(f"| {row['table']} | {row['growth']} {row['size'] or ''} | {library} | {harness.ranged(peer['train_ratio'])} | {row['goal'] if i == 0 else ''} | "
-                         f"{row['train_s']['median']:.2f} / {peer['train_s']['median']:.2f} | {harness.ranged(peer['predict_ratio'], 3)} | "
-                         f"{row['predict_s']['median'] * 1e3:.0f} / {peer['predict_s']['median'] * 1e3:.0f} | {row['score']:.4f} / {peer['score']:.4f} |")
-    lines += ["", "| table | growth, size | one row, µs | Shapley values of 10,000 rows, s |", "|---|---|---|---|"]
-    for row in rows:
-        lines.append(f"| {row['table']} | {row['growth']} {row['size'] or ''} | {row['one_row_us']['median']:.1f} | {row['explain_10k_s']['median']:.2f} |")
-    harness.write("trees", "Tree engines", "cargo xtask bench trees", dict(versions=harness.versions(options.binary, *PACKAGES), work=rows), lines)
+    if not programs["hessboost"].exists():
+        print("the peer hessboost is not built (cargo xtask bench builds it); it is left out", flush=True)
+    chosen = [] if options.threads_only else [WORK[int(i)] for i in options.only.split(",")] if options.only else WORK
+    if options.libraries:
+        wanted = options.libraries.split(",")
+        chosen = [work._replace(goals={library: goals for library, goals in work.goals.items() if library in wanted}) for work in chosen]
+    rows = [row for work in chosen if (row := compared(options, programs, work))]
+    scaling = [] if options.only else [scaled(options, programs, *work) for work in SCALING]
+    manifest = tomllib.loads((harness.HERE / "hessboost/Cargo.toml").read_text())
+    versions = dict(harness.versions(options.binary, *PACKAGES), hessboost=manifest["dependencies"]["hessboost"].lstrip("="))
+    harness.write(options.name, "Tree engines", "cargo xtask bench trees", dict(versions=versions, work=rows, threads=scaling), shown(rows, scaling))
 
 
 if __name__ == "__main__":

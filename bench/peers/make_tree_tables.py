@@ -1,4 +1,8 @@
-"""Seeded tables for `trees.py` beside it: make_tree_tables.py FOLDER NAME; writes raw f32 files and shape.json."""
+"""Tables for `trees.py` beside it: make_tree_tables.py FOLDER NAME [DATA_FOLDER]; writes raw f32 files and shape.json.
+
+Seeded tables, or, of the real ones, the first 70/30 split of splits.py: with categories as numbers, in the order of their names, or
+one column for each of them; missing numbers become the median.
+"""
 import json, pathlib, sys
 import numpy as np
 
@@ -59,13 +63,46 @@ TABLES = {
     "forest_100k": lambda n, seed: (*mixed(n or 100_000, 20, seed), []),
 }
 
+# Whether each category becomes a column of its own.
+REAL = {"adult": False, "telco": False, "housing": True}
+
+
+def seeded(name):
+    task = "multiclass" if name.startswith("classes") else "binary"
+    n_test = 0
+    for part, seed in [("", 1), ("t", 2)]:
+        X, z, r, columns = TABLES[name](n_test, seed)
+        n_test = max(len(z) // 5, 20_000)
+        yield part, X, classes(z, r, 7) if task == "multiclass" else binary(z, r), task, columns
+
+
+def real(name, data):
+    import pandas as pd
+    import splits
+    file, target, task, options, drop = splits.TABLES[name]
+    table = pd.read_csv(data / file, **options).drop(columns=drop).reset_index(drop=True)
+    y = table.pop(target)
+    y = y if task == "regression" else (y == sorted(y.unique())[-1])
+    training = np.array([splits.is_training(name, i, 0) for i in range(len(table))])
+    categories, columns = [], {}
+    for c in table:
+        numbers = pd.to_numeric(table[c], errors="coerce")
+        if pd.api.types.is_numeric_dtype(table[c]) or numbers.notna().mean() > 0.95:    # numbers hidden in text columns
+            columns[c] = numbers.fillna(numbers[training].median())
+        elif REAL[name]:
+            columns.update({f"{c}={level}": table[c] == level for level in sorted(table[c].dropna().unique())})
+        else:
+            categories.append(len(columns))
+            columns[c] = table[c].fillna("").astype("category").cat.codes
+    X = np.column_stack([v.to_numpy(np.float32) for v in columns.values()])
+    for part, rows in [("", training), ("t", ~training)]:
+        yield part, X[rows], y.to_numpy()[rows], task, categories
+
+
 folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
 folder.mkdir(parents=True, exist_ok=True)
-task = "multiclass" if name.startswith("classes") else "binary"
 shape = {}
-for part, seed in [("", 1), ("t", 2)]:
-    X, z, r, columns = TABLES[name](0 if not part else max(shape["rows"] // 5, 20_000), seed)
-    y = classes(z, r, 7) if task == "multiclass" else binary(z, r)
+for part, X, y, task, columns in real(name, pathlib.Path(sys.argv[3])) if name in REAL else seeded(name):
     X.tofile(folder / f"X{part}.bin"); y.astype(np.float32).tofile(folder / f"y{part}.bin")
     shape.update({"rows" if not part else "test_rows": len(y), "columns": X.shape[1]}, task=task, classes=7, categories=columns)
 (folder / "shape.json").write_text(json.dumps(shape))

@@ -1,9 +1,15 @@
-"""One tree library on one table of make_tree_tables.py: trees.py FOLDER LIBRARY GROWTH N_TREES LEAVES_OR_DEPTH; prints a JSON line. Two threads."""
-import json, pathlib, sys, time
+"""One tree library on one table: trees.py FOLDER LIBRARY GROWTH N_TREES LEAVES_OR_DEPTH [ROWS_TO_EXPLAIN [FITS]]; prints a JSON line.
+
+The folder is one of make_tree_tables.py. Two threads. Fits differ in their seed; the median of their seconds and the mean of their
+scores are printed. Predictions are made several times, of which the median counts.
+"""
+import json, pathlib, statistics, sys, time
 import numpy as np
 from sklearn.metrics import log_loss, roc_auc_score
 
 folder, library, growth, rounds, size = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+explained, fits = (int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((6, 0), (7, 1)))
+REPEATS = 5
 shape = json.loads((folder / "shape.json").read_text())
 columns, task, categories = shape["columns"], shape["task"], shape["categories"]
 X = np.fromfile(folder / "X.bin", np.float32).reshape(-1, columns); y = np.fromfile(folder / "y.bin", np.float32)
@@ -17,7 +23,8 @@ def lightgbm():
     params = dict(objective="binary" if task == "binary" else "multiclass", learning_rate=RATE, num_threads=THREADS, verbose=-1, max_bin=255)
     if task == "multiclass": params["num_class"] = shape["classes"]
     params.update(dict(num_leaves=size) if leafwise else dict(num_leaves=2 ** size, max_depth=size))
-    return lambda: lgb.train(params, lgb.Dataset(X, y, categorical_feature=categories or "auto"), rounds), lambda m: m.predict(Xt, num_threads=THREADS)
+    train = lambda: lgb.train(params, lgb.Dataset(X, y, categorical_feature=categories or "auto"), rounds)
+    return train, lambda m: m.predict(Xt, num_threads=THREADS), lambda m: m.predict(Xt[:explained], pred_contrib=True, num_threads=THREADS)
 
 
 def xgboost():
@@ -28,7 +35,8 @@ def xgboost():
     types = ["c" if j in categories else "q" for j in range(columns)]
     make = lambda: xgb.QuantileDMatrix(X, y, max_bin=256, feature_types=types, enable_categorical=bool(categories), nthread=THREADS)
     predict = lambda m: m.inplace_predict(Xt) if not categories else m.predict(xgb.DMatrix(Xt, feature_types=types, enable_categorical=True))
-    return lambda: xgb.train(params, make(), rounds), predict
+    rows = xgb.DMatrix(Xt[:explained], feature_types=types, enable_categorical=bool(categories)) if explained else None
+    return lambda: xgb.train(params, make(), rounds), predict, lambda m: m.predict(rows, pred_contribs=True)
 
 
 def catboost():
@@ -47,16 +55,36 @@ def histgradientboosting():
 
 
 def randomforest():
-    from sklearn.ensemble import RandomForestClassifier
-    model = RandomForestClassifier(n_estimators=rounds, n_jobs=THREADS)
-    return lambda: model.fit(X, y), lambda m: m.predict_proba(Xt)
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+    if task == "regression":
+        return lambda: RandomForestRegressor(n_estimators=rounds, n_jobs=THREADS).fit(X, y), lambda m: m.predict(Xt)
+    return lambda: RandomForestClassifier(n_estimators=rounds, n_jobs=THREADS).fit(X, y), lambda m: m.predict_proba(Xt)
 
 
-train, predict = globals()[library]()
-start = time.perf_counter(); model = train(); trained = time.perf_counter()
-p = np.asarray(predict(model)); predicted = time.perf_counter()
-if task == "binary":
-    score = roc_auc_score(yt, p[:, 1] if p.ndim == 2 else p)
-else:
-    score = log_loss(yt, p.astype(float), labels=range(shape["classes"]))
-print(json.dumps(dict(train_s=trained - start, predict_s=predicted - trained, score=score)))
+def score(p):
+    if task == "regression":
+        return float(np.sqrt(np.mean((yt - p) ** 2)))
+    if task == "binary":
+        return roc_auc_score(yt, p[:, 1] if p.ndim == 2 else p)
+    return log_loss(yt, p.astype(float), labels=range(shape["classes"]))
+
+
+def timed(call, *arguments):
+    start = time.perf_counter()
+    answer = call(*arguments)
+    return time.perf_counter() - start, answer
+
+
+train, predict, *explain = globals()[library]()
+trained, predicted, scores = [], [], []
+for _ in range(fits):
+    seconds, model = timed(train)
+    trained.append(seconds)
+    for _ in range(REPEATS):
+        seconds, p = timed(predict, model)
+        predicted.append(seconds)
+    scores.append(score(np.asarray(p)))
+found = dict(train_s=statistics.median(trained), predict_s=statistics.median(predicted), score=statistics.mean(scores))
+if explained and explain:
+    found["explain_10k_s"] = timed(explain[0], model)[0] / min(explained, len(Xt)) * 1e4
+print(json.dumps(found))

@@ -1,4 +1,8 @@
-//! Trains on a table of raw 32-bit floats and prints seconds and a score: `raw FOLDER CANDIDATE N_TREES LEAVES_OR_DEPTH`.
+//! Trains on a table of raw 32-bit floats and prints seconds and a score as a JSON line:
+//! `raw FOLDER CANDIDATE N_TREES LEAVES_OR_DEPTH [ROWS_TO_EXPLAIN [FITS]]`.
+//!
+//! Fits differ in their seed; the median of their seconds and the mean of their scores are printed. Predictions are made
+//! several times, as those of the peers are; the first makes the form for batches, and the median counts.
 //!
 //! The folder holds `shape.json` (rows, columns, task, classes, which columns are categories), and row-major `X.bin`, `y.bin`,
 //! `Xt.bin` and `yt.bin`. Numbers are 32-bit floats, as the peers read them.
@@ -9,13 +13,22 @@ use std::time::Instant;
 use tabwright_core::metric::{self, Metric, Predictions};
 use tabwright_core::{Cancel, Targets, Task};
 use tabwright_model::features::CODE_FIRST;
-use tabwright_model::{FeatureColumn, Features};
+use tabwright_model::{FeatureColumn, Features, Trees};
 use tabwright_trees::boost::{self, BoostParams};
 use tabwright_trees::forest::{self, ForestParams};
 
 fn floats(path: &str) -> Vec<f64> {
     let bytes = std::fs::read(path).unwrap();
     bytes.chunks_exact(4).map(|c| f64::from(f32::from_le_bytes(c.try_into().unwrap()))).collect()
+}
+
+/// How many levels each category has, in both parts together.
+fn levels(folder: &str, n_columns: usize, categories: &[usize]) -> Vec<Option<u32>> {
+    let parts = ["", "t"].map(|part| floats(&format!("{folder}/X{part}.bin")));
+    let most = |f: usize| {
+        parts.iter().flat_map(|x| x.iter().skip(f).step_by(n_columns)).fold(0, |most, &code| most.max(code as u32))
+    };
+    (0..n_columns).map(|f| categories.contains(&f).then(|| most(f) + 1)).collect()
 }
 
 /// Features and targets; `levels` are the numbers of levels of categories, by column.
@@ -40,75 +53,121 @@ fn field<'a>(shape: &'a str, name: &str) -> &'a str {
     rest[..end].trim_matches([' ', '"', '['])
 }
 
+/// Calls of which the median counts.
+const REPEATS: usize = 5;
+
+fn seconds(call: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    call();
+    start.elapsed().as_secs_f64()
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+/// What is trained.
+struct Work<'a> {
+    features: Features,
+    targets: Targets,
+    task: Task,
+    candidate: &'a str,
+    n_estimators: usize,
+    /// Leaves or depth.
+    size: usize,
+}
+
+impl Work<'_> {
+    fn fit(&self, seed: u64) -> Trees {
+        let never = Cancel::new();
+        let boost = |params: BoostParams| {
+            let request = boost::Request {
+                features: &self.features,
+                targets: &self.targets,
+                task: &self.task,
+                seed,
+                start: boost::Start::Constant,
+                early_stopping: None,
+                cancel: &never,
+            };
+            let params = BoostParams { n_estimators: self.n_estimators, learning_rate: 0.1, ..params };
+            boost::fit(&request, &params).unwrap().trees
+        };
+        match self.candidate {
+            "leafwise" => boost(BoostParams { num_leaves: Some(self.size), ..BoostParams::leafwise() }),
+            "depthwise" => boost(BoostParams { max_depth: Some(self.size), ..BoostParams::depthwise() }),
+            "forest" => {
+                let params =
+                    ForestParams { n_estimators: self.n_estimators, ..ForestParams::random_forest(&self.task) };
+                forest::fit(&self.features, &self.targets, &self.task, &params, seed, &never).unwrap()
+            }
+            other => panic!("unknown candidate {other}"),
+        }
+    }
+
+    /// The score of raw scores.
+    fn score(&self, mut values: Vec<f64>, targets: &Targets) -> f64 {
+        let n_outputs = self.task.n_outputs();
+        if n_outputs > 1 && self.candidate != "forest" {
+            values.chunks_exact_mut(n_outputs).for_each(tabwright_core::numeric::softmax);
+        }
+        let metric = match self.task {
+            Task::Binary { .. } => Metric::RocAuc,
+            Task::Multiclass { .. } => Metric::LogLoss,
+            Task::Regression => Metric::Rmse,
+        };
+        metric::score(metric, &self.task, targets, &Predictions { n_outputs, values }, 0.5)
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, candidate, n_trees, size] = &arguments[..] else {
-        panic!("usage: raw FOLDER CANDIDATE N_TREES LEAVES_OR_DEPTH")
+    let [folder, candidate, n_trees, size, optional @ ..] = &arguments[..] else {
+        panic!("usage: raw FOLDER CANDIDATE N_TREES LEAVES_OR_DEPTH [ROWS_TO_EXPLAIN [FITS]]")
     };
+    let number = |i: usize, default: usize| optional.get(i).map_or(default, |n| n.parse().unwrap());
+    let (n_explained, n_fits) = (number(0, 0), number(1, 1));
     let shape = std::fs::read_to_string(format!("{folder}/shape.json")).unwrap();
     let n_columns: usize = field(&shape, "columns").parse().unwrap();
     let categories: Vec<usize> = field(&shape, "categories").split(',').filter_map(|c| c.trim().parse().ok()).collect();
-    let levels: Vec<Option<u32>> = (0..n_columns).map(|f| categories.contains(&f).then_some(5000)).collect();
+    let levels = levels(folder, n_columns, &categories);
     let task = match field(&shape, "task") {
         "binary" => Task::Binary { labels: ["0".into(), "1".into()] },
+        "regression" => Task::Regression,
         _ => Task::Multiclass {
             labels: (0..field(&shape, "classes").parse().unwrap()).map(|c: usize| c.to_string()).collect(),
         },
     };
     let (features, targets) = table(folder, "", n_columns, &levels);
     let (test, test_targets) = table(folder, "t", n_columns, &levels);
-    let never = Cancel::new();
-    let (n_estimators, size): (usize, usize) = (n_trees.parse().unwrap(), size.parse().unwrap());
-    let boost = |params: BoostParams| {
-        let request = boost::Request {
-            features: &features,
-            targets: &targets,
-            task: &task,
-            seed: 42,
-            start: boost::Start::Constant,
-            early_stopping: None,
-            cancel: &never,
-        };
-        boost::fit(&request, &BoostParams { n_estimators, learning_rate: 0.1, ..params }).unwrap().trees
-    };
-    let start = Instant::now();
-    let trees = match candidate.as_str() {
-        "leafwise" => boost(BoostParams { num_leaves: Some(size), ..BoostParams::leafwise() }),
-        "depthwise" => boost(BoostParams { max_depth: Some(size), ..BoostParams::depthwise() }),
-        "forest" => {
-            let params = ForestParams { n_estimators, ..ForestParams::random_forest(&task) };
-            forest::fit(&features, &targets, &task, &params, 42, &never).unwrap()
-        }
-        other => panic!("unknown candidate {other}"),
-    };
-    let train = start.elapsed().as_secs_f64();
-    let start = Instant::now();
-    let mut values = vec![0.0; test.n_rows() * trees.n_outputs()];
-    trees.raw_scores(&test, &mut values);
-    let predict = start.elapsed().as_secs_f64();
+    let (n_estimators, size) = (n_trees.parse().unwrap(), size.parse().unwrap());
+    let work = Work { features, targets, task, candidate, n_estimators, size };
+
+    let (mut train, mut predict, mut scores, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
+    for seed in 0..n_fits as u64 {
+        let start = Instant::now();
+        let trees = work.fit(42 + seed);
+        train.push(start.elapsed().as_secs_f64());
+        let mut values = vec![0.0; test.n_rows() * trees.n_outputs()];
+        predict.extend((0..REPEATS).map(|_| seconds(|| trees.raw_scores(&test, &mut values))));
+        scores.push(work.score(values, &test_targets));
+        last = Some(trees);
+    }
+    let trees = last.expect("at least one fit");
     // A row by itself, many times over.
-    let row = test.take(&[7]);
-    let mut one = vec![0.0; trees.n_outputs()];
-    let start = Instant::now();
-    for _ in 0..20_000 {
-        trees.raw_scores(std::hint::black_box(&row), &mut one);
+    let (row, mut one) = (test.take(&[7]), vec![0.0; trees.n_outputs()]);
+    let one_row =
+        seconds(|| (0..20_000).for_each(|_| trees.raw_scores(std::hint::black_box(&row), &mut one))) / 20_000.0;
+    let mut explain = String::new();
+    if n_explained > 0 {
+        let rows = test.take(&(0..n_explained.min(test.n_rows()) as u32).collect::<Vec<u32>>());
+        let of_rows = seconds(|| drop(std::hint::black_box(trees.explain(&rows).unwrap())));
+        explain = format!("\"explain_10k_s\": {}, ", of_rows / rows.n_rows() as f64 * 1e4);
     }
-    let one_row = start.elapsed().as_secs_f64() / 20_000.0;
-    // A row goes down every path: forests grown to purity take hours.
-    let n_explained = if trees.n_leaves() < 100_000 { test.n_rows().min(2_000) } else { 1 };
-    let start = Instant::now();
-    let explained = trees.explain(&test.take(&(0..n_explained as u32).collect::<Vec<u32>>()));
-    let explain = if explained.is_ok() { start.elapsed().as_secs_f64() / n_explained as f64 * 1e4 } else { f64::NAN };
-    if task.n_outputs() > 1 {
-        values.chunks_exact_mut(task.n_outputs()).for_each(|row| match candidate.as_str() {
-            "forest" => {}
-            _ => tabwright_core::numeric::softmax(row),
-        });
-    }
-    let predictions = Predictions { n_outputs: trees.n_outputs(), values };
-    let metric = if task.n_outputs() > 1 { Metric::LogLoss } else { Metric::RocAuc };
-    let score = metric::score(metric, &task, &test_targets, &predictions, 0.5);
+    let (train, predict) = (median(train), median(predict));
+    let score = scores.iter().sum::<f64>() / scores.len() as f64;
     println!(
-        "{{\"train_s\": {train}, \"predict_s\": {predict}, \"one_row_s\": {one_row}, \"explain_10k_s\": {explain}, \"score\": {score}}}"
+        "{{\"train_s\": {train}, \"predict_s\": {predict}, \"one_row_s\": {one_row}, {explain}\"score\": {score}}}"
     );
 }

@@ -257,6 +257,11 @@ impl Trees {
         own.into_iter().chain(apart.iter().copied())
     }
 
+    /// One of the values of a leaf.
+    pub(super) fn value_of(&self, leaf: &Node, value: usize) -> f64 {
+        if self.width == 1 { f64::from_bits(leaf.payload) } else { self.leaf_values[leaf.payload as usize + value] }
+    }
+
     /// The words of the category set of a split.
     pub(super) fn category_set<'a>(&'a self, node: &'a Node) -> &'a [u64] {
         if node.feature & SET_APART == 0 {

@@ -10,12 +10,15 @@
 //! product gives Shapley's weights, since ∫ tˢ (1 − t)ᵈ⁻¹⁻ˢ dt = s! (d − 1 − s)! / d!. The product is a polynomial in t, which a few
 //! points integrate exactly (Gauss and Legendre), as in Yu et al., "Linear TreeShap" (2022).
 
+mod paths;
+
 use rayon::prelude::*;
 use tabwright_core::numeric;
 
 use crate::error::{Error, Result};
 use crate::features::Features;
 use crate::trees::ensemble::{Aggregation, LEAF, RANK, Trees};
+use crate::trees::shap::paths::{Rules, Walk};
 
 /// What each feature adds to each raw score of some rows. A row's contributions and the base add up to its raw score.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +35,6 @@ pub struct Explanation {
 const BLOCK_ROWS: usize = 256;
 /// Levels of a tree that can be explained, at most: the walk needs memory for each.
 const DEEPEST: usize = 256;
-/// Points of integration, at most: exact for paths of twice as many features, and to the last digits beyond.
-const MOST_POINTS: usize = 64;
 
 impl Trees {
     /// Explains rows by the fitting rows of the trees ("path-dependent").
@@ -57,13 +58,18 @@ impl Trees {
                 self.each_value(tree, at, |output, value| base[output] += share * value);
             }
         }
-        let contributions = match most_features.div_ceil(2) {
-            0..=4 => self.explain_with::<4>(features, &node_rows),
-            5..=8 => self.explain_with::<8>(features, &node_rows),
-            9..=16 => self.explain_with::<16>(features, &node_rows),
-            17..=32 => self.explain_with::<32>(features, &node_rows),
-            _ => self.explain_with::<MOST_POINTS>(features, &node_rows),
-        };
+        let row_len = self.n_outputs * self.n_features();
+        let mut contributions = vec![0.0; features.n_rows() * row_len];
+        let rules = Rules::new(&most_features);
+        let blocks = contributions.par_chunks_mut((paths::BLOCK_ROWS * row_len).max(1)).enumerate();
+        blocks.for_each_init(
+            || Walk::new(self, &node_rows, &rules),
+            |walk, (block, out)| {
+                self.gather(features, block * paths::BLOCK_ROWS, out.len() / row_len, &mut walk.values);
+                // A tree at a time, which then stays in the cache.
+                (0..self.n_trees()).for_each(|tree| walk.add_tree(tree, most_features[tree], out));
+            },
+        );
         Ok(self.finish_explanation(base, contributions))
     }
 
@@ -90,7 +96,7 @@ impl Trees {
                 self.each_value(tree, leaf, |output, value| base[output] += value / n_others as f64);
             }
         }
-        let weights = CoalitionWeights::new(self.most_features_on_a_path()?);
+        let weights = CoalitionWeights::new(self.most_features_on_a_path()?.into_iter().max().unwrap_or(0));
         let mut contributions = vec![0.0; features.n_rows() * self.n_outputs * n_features];
         let row_len = self.n_outputs * n_features;
         let blocks = contributions.par_chunks_mut((BLOCK_ROWS * row_len).max(1)).enumerate();
@@ -146,11 +152,12 @@ impl Trees {
         at
     }
 
-    /// Different features on the path that asks the most.
-    fn most_features_on_a_path(&self) -> Result<usize> {
+    /// Of each tree, how many different features the path asks that asks the most.
+    fn most_features_on_a_path(&self) -> Result<Vec<usize>> {
         let mut times = vec![0u32; self.used.len()];
-        let mut most = 0;
+        let mut found = Vec::with_capacity(self.n_trees());
         for &root in &self.roots {
+            let mut most = 0;
             // Down into a node, and out of it again.
             let mut waiting = vec![(root as usize, false)];
             let (mut n_features, mut depth) = (0, 0);
@@ -173,137 +180,10 @@ impl Trees {
                     waiting.extend([(at, true), (at + node.right as usize, false), (at + 1, false)]);
                 }
             }
+            found.push(most);
         }
-        Ok(most)
+        Ok(found)
     }
-
-    fn explain_with<const POINTS: usize>(&self, features: &Features, node_rows: &[f64]) -> Vec<f64> {
-        let (n_used, row_len) = (self.used.len(), self.n_outputs * self.n_features());
-        let (points, point_weights) = gauss_legendre::<POINTS>();
-        let mut contributions = vec![0.0; features.n_rows() * row_len];
-        let blocks = contributions.par_chunks_mut((BLOCK_ROWS * row_len).max(1)).enumerate();
-        blocks.for_each_init(Vec::new, |values, (block, out)| {
-            self.gather(features, block * BLOCK_ROWS, out.len() / row_len, values);
-            let mut walk = Walk {
-                trees: self,
-                node_rows,
-                points: &points,
-                point_weights: &point_weights,
-                row: &[],
-                path: vec![None; n_used],
-                value: 0,
-            };
-            // A tree at a time, which then stays in the cache.
-            for tree in 0..self.n_trees() {
-                let first = if self.width == 1 { self.outputs[tree] as usize } else { 0 };
-                for (row, out) in out.chunks_exact_mut(row_len).enumerate() {
-                    walk.row = &values[row * n_used..][..n_used];
-                    for value in 0..self.width {
-                        walk.value = value;
-                        let out = &mut out[(first + value) * self.n_features()..][..self.n_features()];
-                        walk.visit(self.roots[tree] as usize, &[1.0; POINTS], out);
-                    }
-                }
-            }
-        });
-        contributions
-    }
-}
-
-/// How a path deals with a feature: whether the row keeps to it, and the share of fitting rows that do.
-#[derive(Clone, Copy)]
-struct Kept {
-    row: f64,
-    share: f64,
-}
-
-/// A walk over all paths of a tree with one row.
-struct Walk<'a, const POINTS: usize> {
-    trees: &'a Trees,
-    node_rows: &'a [f64],
-    points: &'a [f64; POINTS],
-    point_weights: &'a [f64; POINTS],
-    row: &'a [f64],
-    /// By rank of the feature; none for those that the path has not asked.
-    path: Vec<Option<Kept>>,
-    /// Which of a leaf's values is meant.
-    value: usize,
-}
-
-impl<const POINTS: usize> Walk<'_, POINTS> {
-    /// Adds what the paths below a node contribute; `product` is that of the path so far at every point. Returns the sum
-    /// over the leaves below of their values times their products.
-    fn visit(&mut self, at: usize, product: &[f64; POINTS], out: &mut [f64]) -> [f64; POINTS] {
-        let node = &self.trees.nodes[at];
-        if node.feature & LEAF != 0 {
-            let value = if self.trees.width == 1 {
-                f64::from_bits(node.payload)
-            } else {
-                self.trees.leaf_values[node.payload as usize + self.value]
-            };
-            return product.map(|p| value * p);
-        }
-        let rank = (node.feature & RANK) as usize;
-        let goes_left = self.trees.goes_left(node, self.row[rank]);
-        let before = self.path[rank];
-        let kept = before.unwrap_or(Kept { row: 1.0, share: 1.0 });
-        let old = self.factors(kept);
-        let mut sums = [0.0; POINTS];
-        for (child, is_hot) in [(at + 1, goes_left), (at + node.right as usize, !goes_left)] {
-            let share = kept.share * self.node_rows[child] / self.node_rows[at];
-            let now = Kept { row: if is_hot { kept.row } else { 0.0 }, share };
-            let new = self.factors(now);
-            let below = std::array::from_fn(|i| product[i] * new[i] / old[i]);
-            self.path[rank] = Some(now);
-            let found = self.visit(child, &below, out);
-            let mut contribution = (now.row - now.share) * self.integral(&found, &new);
-            if before.is_some() {
-                // The node above that asked the same feature adds these leaves too, as if they were not parted again.
-                contribution -= (kept.row - kept.share) * self.integral(&found, &old);
-            }
-            out[self.trees.used[rank] as usize] += contribution;
-            sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);
-        }
-        self.path[rank] = before;
-        sums
-    }
-
-    fn factors(&self, kept: Kept) -> [f64; POINTS] {
-        self.points.map(|t| t * kept.row + (1.0 - t) * kept.share)
-    }
-
-    fn integral(&self, sums: &[f64; POINTS], factors: &[f64; POINTS]) -> f64 {
-        (0..POINTS).fold(0.0, |total, i| total + self.point_weights[i] * sums[i] / factors[i])
-    }
-}
-
-/// Points and weights that integrate polynomials of degree up to 2n − 1 over [0, 1] exactly.
-///
-/// # References
-/// Roots of the Legendre polynomial by Newton's method; Press et al., "Numerical Recipes", section 4.6.
-fn gauss_legendre<const N: usize>() -> ([f64; N], [f64; N]) {
-    let n = N as f64;
-    let (mut points, mut weights) = ([0.0; N], [0.0; N]);
-    for i in 0..N {
-        let mut x = numeric::cos(std::f64::consts::PI * (i as f64 + 0.75) / (n + 0.5));
-        let mut slope = 1.0;
-        for _ in 0..100 {
-            let (mut before, mut value) = (0.0, 1.0);
-            for j in 0..N {
-                let j = j as f64;
-                (before, value) = (value, ((2.0 * j + 1.0) * x * value - j * before) / (j + 1.0));
-            }
-            slope = n * (x * value - before) / (x * x - 1.0);
-            let step = value / slope;
-            x -= step;
-            if step.abs() < 1e-15 {
-                break;
-            }
-        }
-        points[i] = 0.5 - 0.5 * x;
-        weights[i] = 1.0 / ((1.0 - x * x) * slope * slope);
-    }
-    (points, weights)
 }
 
 /// Which of two rows keep to a path, as far as one feature goes.
@@ -523,6 +403,40 @@ mod tests {
         }
     }
 
+    /// Chains that ask another feature at every level, so that paths need every number of points.
+    #[test]
+    fn long_paths_add_up_in_every_block() {
+        for n_features in [3usize, 7, 11, 15, 23, 31, 60, 140] {
+            let mut tree = Tree { leaf_rows: vec![2; n_features + 1], ..Tree::default() };
+            tree.leaf_values = (0..=n_features as u64).map(|i| noise(7, i) - 0.4).collect();
+            for i in 0..n_features as u32 {
+                let is_last = i + 1 == n_features as u32;
+                let right = if is_last { Child::Leaf(i + 1) } else { Child::Split(i + 1) };
+                tree.splits.push(Split {
+                    feature: i,
+                    decision: Decision::Number { threshold: 0.1 },
+                    missing_left: i % 2 == 0,
+                    left: Child::Leaf(i),
+                    right,
+                    gain: 1.0,
+                });
+            }
+            let mut trees = Trees::new(vec![SlotType::Number; n_features], 1, Aggregation::Sum, vec![0.25]);
+            trees.push(&tree, 0);
+            let n_rows = 300;
+            let column = |f: u64| FeatureColumn::Number((0..n_rows as u64).map(|i| noise(f, i)).collect());
+            let features = Features::new(n_rows, (0..n_features as u64).map(column).collect());
+            let mut scores = vec![0.0; n_rows];
+            trees.raw_scores(&features, &mut scores);
+            let explained = trees.explain(&features).unwrap();
+            for (score, row) in scores.iter().zip(explained.contributions.chunks_exact(n_features)) {
+                assert!((score - explained.base[0] - row.iter().sum::<f64>()).abs() < 1e-9, "{n_features} features");
+            }
+            let alone = trees.explain(&features.take(&[290])).unwrap();
+            assert_eq!(alone.contributions[..], explained.contributions[290 * n_features..][..n_features]);
+        }
+    }
+
     #[test]
     fn a_chain_without_end_is_refused() {
         let mut tree = Tree { leaf_values: vec![1.0; 5_001], ..Tree::default() };
@@ -542,14 +456,5 @@ mod tests {
         trees.push(&tree, 0);
         let error = trees.explain(&rows(1, 1)).unwrap_err().to_string();
         assert!(error.contains("more than 256 levels"), "{error}");
-    }
-
-    #[test]
-    fn points_integrate_polynomials() {
-        let (points, weights) = gauss_legendre::<8>();
-        for power in 0..16 {
-            let found: f64 = points.iter().zip(weights).map(|(t, w)| w * t.powi(power)).sum();
-            assert!((found - 1.0 / f64::from(power + 1)).abs() < 1e-14, "{power}: {found}");
-        }
     }
 }

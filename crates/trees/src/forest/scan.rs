@@ -119,6 +119,8 @@ pub(super) struct Scan {
 }
 
 const BINS: usize = 256;
+/// Rows of a node from which on its bins are found by a look at all cells.
+const MANY_ROWS: usize = 128;
 
 impl Scan {
     pub(super) fn new(kind: Kind, min_samples_leaf: usize) -> Self {
@@ -153,11 +155,19 @@ impl Scan {
             self.cells[bin as usize] = Moments::default();
         }
         self.cells[self.missing as usize] = Moments::default();
-        let mut met = [0u64; 4];
-        for item in items {
-            let bin = column[item.row as usize] as usize;
-            self.cells[bin].add(item);
-            met[bin / 64] |= 1 << (bin % 64);
+        let (cells, mut met) = (&mut *self.cells, [0u64; 4]);
+        if items.len() < MANY_ROWS {
+            for item in items {
+                let bin = column[item.row as usize] as usize;
+                cells[bin].add(item);
+                met[bin / 64] |= 1 << (bin % 64);
+            }
+        } else {
+            // Every row would wait for the one before it to note its bin.
+            items.iter().for_each(|item| cells[column[item.row as usize] as usize].add(item));
+            for (met, cells) in met.iter_mut().zip(cells.chunks_exact(64)) {
+                *met = cells.iter().rev().fold(0, |met, cell| met << 1 | u64::from(cell.weight > 0));
+            }
         }
         self.n_order = 0;
         for (word, mut bits) in met.into_iter().enumerate() {
