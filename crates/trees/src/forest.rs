@@ -28,7 +28,7 @@ use tabwright_core::{Cancel, Targets, Task};
 use tabwright_model::Features;
 use tabwright_model::trees::{Aggregation, Tree, Trees, types_of};
 
-use crate::binning::Binner;
+use crate::binning::{BYTE_LEVELS, Binner};
 use crate::error::{Error, Result};
 use crate::forest::grow::{Forest, TreeGrower, bootstrap};
 use crate::forest::response::Response;
@@ -57,7 +57,8 @@ pub fn fit(
 ) -> Result<Trees> {
     params.validate()?;
     let rows = Checked::new(features, targets, task)?;
-    let matrix = Binner { max_bin: params.max_bin, min_data_in_bin: 1, seed }.bin(&rows.features);
+    let binner = Binner { max_bin: params.max_bin, min_data_in_bin: 1, max_levels: BYTE_LEVELS, seed };
+    let matrix = binner.bin(&rows.features);
     let response = Response::new(&rows, task);
     let forest = Forest { params, matrix: &matrix, response: &response, seed };
     let n_outputs = task.n_outputs();
