@@ -5,7 +5,8 @@
 //! the order of its rows, and two classes are numbers 0 and 1, for which Gini impurity is twice the variance.
 //!
 //! Levels of categories are sorted by the mean of the node's targets. Those of few rows, in the table or in the node,
-//! are not trusted with an order of their own.
+//! are not trusted with an order of their own. Bins are bytes: of a large category all but the 253 most frequent levels
+//! share one.
 //!
 //! # References
 //! Breiman, "Random forests", Machine Learning 45 (2001); Geurts, Ernst, Wehenkel, "Extremely randomized trees", Machine

@@ -441,7 +441,7 @@ fn combine<C: Cell>(
     (a, b): (&mut [C], &[C]),
     (a_met, b_met): (&mut [u64], &[u64]),
     layout: &Layout,
-    change: fn(&mut C, C),
+    change: impl Fn(&mut C, C) + Copy,
 ) {
     for slab in &layout.slabs {
         let (a, b) = (&mut a[slab.cells.clone()], &b[slab.cells.clone()]);

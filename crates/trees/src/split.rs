@@ -44,9 +44,10 @@ pub struct SplitParams {
     pub min_child_weight: f64,
     /// Levels up to which one is split against the rest.
     pub max_cat_to_onehot: usize,
-    /// Most levels that a split of sorted levels takes from an end.
+    /// Most levels that a split of sorted levels takes from an end; any number for large categories.
     pub max_cat_threshold: usize,
-    /// Added to the hessians by which levels are sorted; levels of fewer rows stay on the other side.
+    /// Added to the hessians by which levels are sorted, but for large categories, which find their own; levels of fewer rows
+    /// stay on the other side.
     pub cat_smooth: f64,
     /// L2 penalty added to splits of sorted levels.
     pub cat_l2: f64,

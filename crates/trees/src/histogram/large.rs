@@ -53,7 +53,7 @@ pub(super) fn clear<C: Cell>(cells: &mut [C], met: &mut [u64]) {
 }
 
 /// Changes the cells `a` by the cells `b` that have rows.
-pub(super) fn combine<C: Cell>(a: (&mut [C], &mut [u64]), b: (&[C], &[u64]), change: fn(&mut C, C)) {
+pub(super) fn combine<C: Cell>(a: (&mut [C], &mut [u64]), b: (&[C], &[u64]), change: impl Fn(&mut C, C)) {
     each_level(b.1, |level| {
         change(&mut a.0[level], b.0[level]);
         let (word, bit) = (&mut a.1[level / 64], 1 << (level % 64));
