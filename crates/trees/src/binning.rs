@@ -1,13 +1,14 @@
-//! Bins: the few values that growers see of a feature. [`Binner`] finds them, [`BinnedMatrix`] holds a byte per row and
-//! feature.
+//! Bins: the few values that growers see of a feature. [`Binner`] finds them, [`BinnedMatrix`] holds the bin of every row
+//! and feature.
 //!
 //! A numeric feature with up to `max_bin` distinct values has a bin for each; another has bins of about equally many
 //! rows, edges between neighbouring distinct values. Both are exact up to [`QUANTILE_ROWS`] rows; beyond, edges come
 //! from a keyed sample of that many. A category (or a one-hot group, which is a category to a tree) has a bin for each
-//! level; beyond [`CATEGORY_BINS`] of them, the rarest share one. Missing values, unseen
-//! categories and rows without a 1 in a one-hot group share a bin of their own, the last.
+//! level; beyond as many as the binner is asked for, the rarest share one. Missing values, unseen categories and rows
+//! without a 1 in a one-hot group share a bin of their own, the last.
 //!
-//! Bins are a byte, so a feature has at most 255 of them and the one for missing values.
+//! Bins are a byte, so a number has at most 255 of them and the one for missing values. Only a *large* category, one of
+//! more than [`BYTE_LEVELS`] levels, has bins of two bytes.
 
 mod category;
 mod number;
@@ -23,8 +24,11 @@ pub use number::NumberBins;
 pub const QUANTILE_ROWS: usize = 200_000;
 /// Bins of a numeric feature, at most, without the one for missing values.
 pub const MOST_BINS: usize = 255;
-/// Bins of a category, at most, without the one for missing values; the last then stands for all rarer levels.
-pub const CATEGORY_BINS: usize = 254;
+/// Bins of a category that fit a byte, without the one for missing values.
+pub const BYTE_LEVELS: usize = 254;
+/// Bins of a category, at most, without the one for missing values. A level beyond has less than one row in 65,000: it
+/// could be told from chance only in tables of many millions of rows.
+pub const MOST_LEVELS: usize = 65_534;
 
 /// The bins of a feature's values.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +70,8 @@ pub struct Binner {
     pub max_bin: usize,
     /// Fewest rows of a numeric feature's bin, of those that its edges are found from.
     pub min_data_in_bin: usize,
+    /// Bins of a category, at most [`MOST_LEVELS`]; where there are more levels, the last bin has the rarest.
+    pub max_levels: usize,
     /// Seed of the sample of rows.
     pub seed: u64,
 }
@@ -95,7 +101,7 @@ impl Binner {
         Some(keys.into_iter().map(|(_, r)| r).collect())
     }
 
-    fn bin_column(&self, column: &FeatureColumn, sample: Option<&[u32]>) -> (FeatureBins, Vec<u8>) {
+    fn bin_column(&self, column: &FeatureColumn, sample: Option<&[u32]>) -> (FeatureBins, BinColumn) {
         match column {
             FeatureColumn::Number(values) => {
                 let sampled = match sample {
@@ -104,28 +110,69 @@ impl Binner {
                 };
                 let mut bins = NumberBins::find(sampled, self.max_bin.min(MOST_BINS), self.min_data_in_bin);
                 let (codes, has_missing) = bins.sort_rows(values);
-                (FeatureBins { bins: Bins::Number(bins), has_missing }, codes)
+                (FeatureBins { bins: Bins::Number(bins), has_missing }, BinColumn::Bytes(codes))
             }
             FeatureColumn::Code { codes, n_codes } => self.bin_category(codes, CODE_FIRST, *n_codes),
             FeatureColumn::OneHot { codes, width } => self.bin_category(codes, 0, *width),
         }
     }
 
-    fn bin_category(&self, codes: &[u32], first: u32, n_codes: u32) -> (FeatureBins, Vec<u8>) {
-        let bins = CategoryBins::find(codes, first..n_codes);
-        let missing = bins.len() as u8;
-        let binned: Vec<u8> = codes.iter().map(|&c| bins.bin_of(c).unwrap_or(missing)).collect();
+    fn bin_category(&self, codes: &[u32], first: u32, n_codes: u32) -> (FeatureBins, BinColumn) {
+        let bins = CategoryBins::find(codes, first..n_codes, self.max_levels.min(MOST_LEVELS));
+        let missing = bins.len() as u16;
+        let binned = codes.iter().map(|&c| bins.bin_of(c).unwrap_or(missing));
+        let column = match bins.len() <= BYTE_LEVELS {
+            true => BinColumn::Bytes(binned.map(|bin| bin as u8).collect()),
+            false => BinColumn::Large(binned.collect()),
+        };
         let has_missing = codes.iter().any(|&c| bins.bin_of(c).is_none());
-        (FeatureBins { bins: Bins::Category(bins), has_missing }, binned)
+        (FeatureBins { bins: Bins::Category(bins), has_missing }, column)
     }
 }
 
-/// Rows as bins: a byte per row and feature, column by column.
+/// The bin of every row for a feature.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BinColumn {
+    /// Of a number, or of a category of up to [`BYTE_LEVELS`] levels.
+    Bytes(Vec<u8>),
+    /// Of a large category.
+    Large(Vec<u16>),
+}
+
+impl BinColumn {
+    /// The bin of a row.
+    pub fn bin(&self, row: usize) -> usize {
+        match self {
+            BinColumn::Bytes(bins) => bins[row].into(),
+            BinColumn::Large(bins) => bins[row].into(),
+        }
+    }
+
+    /// The bins of all rows as bytes.
+    ///
+    /// # Panics
+    /// For a large category.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            BinColumn::Bytes(bins) => bins,
+            BinColumn::Large(_) => unreachable!("invariant: large categories are asked for apart"),
+        }
+    }
+
+    fn take(&self, rows: &[u32]) -> BinColumn {
+        match self {
+            BinColumn::Bytes(bins) => BinColumn::Bytes(rows.iter().map(|&r| bins[r as usize]).collect()),
+            BinColumn::Large(bins) => BinColumn::Large(rows.iter().map(|&r| bins[r as usize]).collect()),
+        }
+    }
+}
+
+/// Rows as bins, column by column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BinnedMatrix {
     n_rows: usize,
     features: Vec<FeatureBins>,
-    columns: Vec<Vec<u8>>,
+    columns: Vec<BinColumn>,
 }
 
 impl BinnedMatrix {
@@ -145,15 +192,14 @@ impl BinnedMatrix {
     }
 
     /// The bin of every row for a feature.
-    pub fn column(&self, feature: usize) -> &[u8] {
+    pub fn column(&self, feature: usize) -> &BinColumn {
         &self.columns[feature]
     }
 
     /// The rows of the given positions, in that order, in the same bins.
     #[must_use]
     pub fn take(&self, rows: &[u32]) -> BinnedMatrix {
-        let pick = |column: &Vec<u8>| rows.iter().map(|&r| column[r as usize]).collect();
-        let columns = self.columns.par_iter().map(pick).collect();
+        let columns = self.columns.par_iter().map(|column| column.take(rows)).collect();
         BinnedMatrix { n_rows: rows.len(), features: self.features.clone(), columns }
     }
 }

@@ -113,6 +113,12 @@ impl Wide {
         let hessian = (u64::from(pair.hessian) + half(packing.hessian_shift) as u64) >> packing.hessian_shift;
         Wide([i64::from(pair.gradient) as u64, hessian << packing.count_bits | 1])
     }
+
+    /// The cell of one row with fewer bits.
+    #[inline(always)]
+    pub fn of_coarse(pair: Coarse, packing: Packing) -> Self {
+        Wide([pair.gradient() as u64, pair.hessian() << packing.count_bits | 1])
+    }
 }
 
 impl Cell for Wide {

@@ -5,7 +5,8 @@
 //! the order of its rows, and two classes are numbers 0 and 1, for which Gini impurity is twice the variance.
 //!
 //! Levels of categories are sorted by the mean of the node's targets. Those of few rows, in the table or in the node,
-//! are not trusted with an order of their own.
+//! are not trusted with an order of their own. Bins are bytes: of a large category all but the 253 most frequent levels
+//! share one.
 //!
 //! # References
 //! Breiman, "Random forests", Machine Learning 45 (2001); Geurts, Ernst, Wehenkel, "Extremely randomized trees", Machine
@@ -28,7 +29,7 @@ use tabwright_core::{Cancel, Targets, Task};
 use tabwright_model::Features;
 use tabwright_model::trees::{Aggregation, Tree, Trees, types_of};
 
-use crate::binning::Binner;
+use crate::binning::{BYTE_LEVELS, Binner};
 use crate::error::{Error, Result};
 use crate::forest::grow::{Forest, TreeGrower, bootstrap};
 use crate::forest::response::Response;
@@ -57,7 +58,8 @@ pub fn fit(
 ) -> Result<Trees> {
     params.validate()?;
     let rows = Checked::new(features, targets, task)?;
-    let matrix = Binner { max_bin: params.max_bin, min_data_in_bin: 1, seed }.bin(&rows.features);
+    let binner = Binner { max_bin: params.max_bin, min_data_in_bin: 1, max_levels: BYTE_LEVELS, seed };
+    let matrix = binner.bin(&rows.features);
     let response = Response::new(&rows, task);
     let forest = Forest { params, matrix: &matrix, response: &response, seed };
     let n_outputs = task.n_outputs();

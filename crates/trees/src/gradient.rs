@@ -254,6 +254,19 @@ impl FixedGradients {
         }
     }
 
+    /// The sum of the squares of the fine gradients of some rows, as far as histograms know them.
+    pub fn squares(&self, rows: impl Iterator<Item = usize>) -> u128 {
+        let square = |gradient: i64| u128::from(gradient.unsigned_abs().pow(2));
+        match self {
+            FixedGradients::Constant { gradients, .. } => rows.map(|row| square(gradients[row].into())).sum(),
+            FixedGradients::Bounded { coarse, .. } => {
+                let sum: u128 = rows.map(|row| square(coarse[row].gradient())).sum();
+                sum << (2 * COARSE_SHIFT)
+            }
+            FixedGradients::Varying { pairs, .. } => rows.map(|row| square(pairs[row].gradient.into())).sum(),
+        }
+    }
+
     /// Fine gradients and hessians of the rows from `start` on by their tags; rows are not counted.
     pub fn sums_by_tag(&self, start: usize, tags: &[u8]) -> [Sums; 256] {
         // Rows of one tag follow each other: in turns they are added to other cells, so that no addition waits for the one before.

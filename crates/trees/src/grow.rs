@@ -40,7 +40,7 @@ const PARALLEL_BINS: usize = 4096;
 pub type NodeId = usize;
 
 /// A node that becomes two.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NodeSplit {
     /// The node.
     pub node: NodeId,
@@ -81,7 +81,7 @@ pub enum GrownChild {
 }
 
 /// A split of a grown tree.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GrownSplit {
     /// What is asked.
     pub split: BinSplit,
@@ -242,7 +242,7 @@ impl Grower<'_> {
                 .map(|candidate| {
                     let left = limits.len();
                     limits.extend([candidate.limits.0, candidate.limits.1]);
-                    NodeSplit { node: candidate.node, split: candidate.split, left, right: left + 1 }
+                    NodeSplit { node: candidate.node, split: candidate.split.clone(), left, right: left + 1 }
                 })
                 .collect();
             made.extend_from_slice(&splits);
@@ -250,7 +250,7 @@ impl Grower<'_> {
             let is_last = made.len() + 1 >= self.limits.max_leaves;
             self.split(source, chosen, &splits, is_last, &mut waiting);
         }
-        finish(source, &made, &limits)
+        finish(source, made, &limits)
     }
 
     fn open_root(&self, source: &mut dyn Histograms, waiting: &mut Waiting) {
@@ -265,7 +265,7 @@ impl Grower<'_> {
                 return None;
             }
             histogram.sums_into(self.splitter.layout, f, &mut sums);
-            (!sums.is_empty()).then(|| sums.iter().fold(Sums::default(), |a, b| a + *b))
+            (!sums.is_empty()).then(|| sums.iter().fold(Sums::default(), |total, bin| total + bin.sums))
         });
         match total {
             Some(total) => {
@@ -375,18 +375,23 @@ impl Grower<'_> {
 }
 
 /// Numbers splits and leaves, and asks for the leaves' sums.
-fn finish(source: &mut dyn Histograms, made: &[NodeSplit], limits: &[Limits]) -> GrownTree {
+fn finish(source: &mut dyn Histograms, made: Vec<NodeSplit>, limits: &[Limits]) -> GrownTree {
     let mut place = vec![None; 2 * made.len() + 1];
     made.iter().enumerate().for_each(|(i, s)| place[s.node] = Some(i));
     let leaf_nodes: Vec<NodeId> = (0..place.len()).filter(|&node| place[node].is_none()).collect();
     let mut leaf_of = vec![0; place.len()];
     leaf_nodes.iter().enumerate().for_each(|(i, &node)| leaf_of[node] = i);
     let child = |node: NodeId| place[node].map_or(GrownChild::Leaf(leaf_of[node]), GrownChild::Split);
-    let splits = made.iter().map(|s| GrownSplit { split: s.split, left: child(s.left), right: child(s.right) });
+    let splits = made.into_iter().map(|s| GrownSplit { split: s.split, left: child(s.left), right: child(s.right) });
     let splits = splits.collect();
     let leaf_sums = source.sums(&leaf_nodes);
     let leaf_limits = leaf_nodes.iter().map(|&leaf| limits[leaf]).collect();
     GrownTree { splits, leaf_nodes, leaf_sums, leaf_limits }
+}
+
+/// The part of a split's table that bytes ask.
+fn bytes(goes_left: &[bool]) -> &[bool; 256] {
+    goes_left.first_chunk().expect("invariant: a table has an answer for any byte")
 }
 
 #[cfg(test)]

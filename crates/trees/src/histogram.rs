@@ -3,14 +3,16 @@
 //! Features with few bins share a *lane*: the code of a row is then the pair (or more) of its bins, and their sums come
 //! apart when a split is sought. Lanes lie row-major in slabs of up to 16, so that one miss of the cache brings all codes of a
 //! row, and the cells of a slab fit the first-level cache. Rows of a list are asked for some rows ahead. A lane has the same
-//! number of cells in memory whatever its number of codes; only those in use are cleared, subtracted and scanned. Sums
-//! are whole numbers, so rows may be cut among threads in any way.
+//! number of cells in memory whatever its number of codes; only those in use are cleared, subtracted and scanned. A large
+//! category is a slab of its own, with a cell per level. Sums are whole numbers, so rows may be cut among threads in any way.
+
+mod large;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::binning::BinnedMatrix;
+use crate::binning::{BinColumn, BinnedMatrix};
 use crate::cell::{Cell, Narrow, Packing, Tight, Wide};
 use crate::gradient::{FixedGradients, Sums, TIGHT_ROWS, Units};
 use crate::kernels::{AHEAD, prefetch, widest};
@@ -35,6 +37,8 @@ struct Place {
     n_codes: usize,
     step: usize,
     lane_codes: usize,
+    /// Where the levels of a large category are noted that have rows.
+    first_word: Option<usize>,
 }
 
 /// Features that share their codes.
@@ -49,6 +53,8 @@ enum Codes {
     Four(Vec<[u8; 4]>),
     Eight(Vec<[u8; 8]>),
     Sixteen(Vec<[u8; 16]>),
+    /// Those of one large category.
+    Large(Vec<u16>),
 }
 
 /// Lanes whose codes of a row lie together.
@@ -56,7 +62,16 @@ enum Codes {
 struct Slab {
     lanes: Vec<Lane>,
     cells: Range<usize>,
+    /// A bit per level of a large category.
+    words: Range<usize>,
     codes: Codes,
+}
+
+impl Slab {
+    /// Where each lane has its cells, among those of the slab.
+    fn lane_cells(&self) -> impl Iterator<Item = Range<usize>> {
+        self.lanes.iter().enumerate().map(|(i, lane)| i * STRIDE..i * STRIDE + lane.n_codes)
+    }
 }
 
 /// The bins of all rows, laid out for histograms.
@@ -65,13 +80,15 @@ pub struct Layout {
     places: Vec<Place>,
     slabs: Vec<Slab>,
     n_cells: usize,
+    n_words: usize,
 }
 
 impl Layout {
     /// Lays out a matrix.
     pub fn new(matrix: &BinnedMatrix) -> Self {
         let lanes = lanes(matrix);
-        let mut places = vec![Place { first_cell: 0, n_codes: 0, step: 1, lane_codes: 0 }; matrix.n_features()];
+        let nowhere = Place { first_cell: 0, n_codes: 0, step: 1, lane_codes: 0, first_word: None };
+        let mut places = vec![nowhere; matrix.n_features()];
         let (mut start, mut n_cells) = (0, 0);
         let mut cuts = Vec::new();
         while start < lanes.len() {
@@ -85,7 +102,8 @@ impl Layout {
                 let mut step = 1;
                 for &f in &lane.features {
                     let n_codes = matrix.features()[f].n_codes();
-                    places[f] = Place { first_cell: n_cells + i * STRIDE, n_codes, step, lane_codes: lane.n_codes };
+                    let (first_cell, lane_codes) = (n_cells + i * STRIDE, lane.n_codes);
+                    places[f] = Place { first_cell, n_codes, step, lane_codes, first_word: None };
                     step *= n_codes;
                 }
             }
@@ -100,10 +118,26 @@ impl Layout {
                 8 => Codes::Eight(transpose(&lanes, &places, matrix)),
                 _ => Codes::Sixteen(transpose(&lanes, &places, matrix)),
             };
-            Slab { lanes, cells, codes }
+            Slab { lanes, cells, words: 0..0, codes }
         });
-        let slabs = slabs.collect();
-        Layout { places, slabs, n_cells }
+        let mut layout = Layout { slabs: slabs.collect(), places, n_cells, n_words: 0 };
+        for f in 0..matrix.n_features() {
+            if let BinColumn::Large(bins) = matrix.column(f) {
+                layout.push_large(f, matrix.features()[f].n_codes(), bins.clone());
+            }
+        }
+        layout
+    }
+
+    fn push_large(&mut self, feature: usize, n_codes: usize, codes: Vec<u16>) {
+        let (first_cell, first_word) = (self.n_cells, self.n_words);
+        self.n_cells += n_codes;
+        self.n_words += n_codes.div_ceil(64);
+        let (cells, words) = (first_cell..self.n_cells, first_word..self.n_words);
+        let lanes = vec![Lane { features: vec![feature], n_codes }];
+        self.slabs.push(Slab { lanes, cells, words, codes: Codes::Large(codes) });
+        self.places[feature] =
+            Place { first_cell, n_codes, step: 1, lane_codes: n_codes, first_word: Some(first_word) };
     }
 
     /// How many bins all features have together.
@@ -118,7 +152,7 @@ impl Layout {
 
     /// Whether there is enough to share among threads without cutting the rows.
     pub fn is_wide(&self) -> bool {
-        self.slabs.len() >= 4 * rayon::current_num_threads()
+        self.n_lanes().div_ceil(16) >= 4 * rayon::current_num_threads()
     }
 
     /// The same for rows in another order.
@@ -129,14 +163,15 @@ impl Layout {
                 Codes::Four(codes) => Codes::Four(pick(codes, rows)),
                 Codes::Eight(codes) => Codes::Eight(pick(codes, rows)),
                 Codes::Sixteen(codes) => Codes::Sixteen(pick(codes, rows)),
+                Codes::Large(codes) => Codes::Large(pick(codes, rows)),
             };
-            Slab { lanes: slab.lanes.clone(), cells: slab.cells.clone(), codes }
+            Slab { lanes: slab.lanes.clone(), cells: slab.cells.clone(), words: slab.words.clone(), codes }
         });
-        Layout { places: self.places.clone(), slabs: slabs.collect(), n_cells: self.n_cells }
+        Layout { places: self.places.clone(), slabs: slabs.collect(), ..*self }
     }
 }
 
-fn pick<const W: usize>(codes: &[[u8; W]], rows: &[u32]) -> Vec<[u8; W]> {
+fn pick<T: Copy + Send + Sync>(codes: &[T], rows: &[u32]) -> Vec<T> {
     rows.par_iter().with_min_len(1 << 14).map(|&row| codes[row as usize]).collect()
 }
 
@@ -144,7 +179,8 @@ fn pick<const W: usize>(codes: &[[u8; W]], rows: &[u32]) -> Vec<[u8; W]> {
 fn lanes(matrix: &BinnedMatrix) -> Vec<Lane> {
     let most = LANE_CODES.min(matrix.n_rows() / ROWS_PER_CODE);
     let n_codes = |f: usize| matrix.features()[f].n_codes();
-    let mut features: Vec<usize> = (0..matrix.n_features()).filter(|&f| n_codes(f) > 1).collect();
+    let has_lane = |f: &usize| n_codes(*f) > 1 && matches!(matrix.column(*f), BinColumn::Bytes(_));
+    let mut features: Vec<usize> = (0..matrix.n_features()).filter(has_lane).collect();
     features.sort_by_key(|&f| std::cmp::Reverse(n_codes(f)));
     let mut lanes: Vec<Lane> = Vec::new();
     // The lanes that have room.
@@ -176,7 +212,7 @@ fn transpose<const W: usize>(lanes: &[Lane], places: &[Place], matrix: &BinnedMa
     rows.par_chunks_mut(BLOCK).enumerate().for_each(|(block, rows)| {
         for (i, lane) in lanes.iter().enumerate() {
             for &f in &lane.features {
-                let column = &matrix.column(f)[block * BLOCK..][..rows.len()];
+                let column = &matrix.column(f).bytes()[block * BLOCK..][..rows.len()];
                 let step = places[f].step as u8;
                 rows.iter_mut().zip(column).for_each(|(row, code)| row[i] += code * step);
             }
@@ -228,7 +264,20 @@ enum Cells {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
     cells: Cells,
+    /// Which levels of large categories have rows.
+    met: Vec<u64>,
+    /// Squares of fine gradients; added up only where there is a large category.
+    squares: u128,
     packing: Packing,
+}
+
+/// The sums of the rows of a bin, of which there are some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BinSums {
+    /// The bin.
+    pub bin: u16,
+    /// Its sums.
+    pub sums: Sums,
 }
 
 macro_rules! each_kind {
@@ -247,36 +296,51 @@ impl Histogram {
             FixedGradients::Constant { .. } => Cells::Narrow(vec![Narrow::default(); layout.n_cells]),
             _ => Cells::Wide(vec![Wide::default(); layout.n_cells]),
         };
-        Histogram { cells, packing: Packing::new(gradients, n_rows) }
+        Histogram { cells, met: vec![0; layout.n_words], squares: 0, packing: Packing::new(gradients, n_rows) }
     }
 
     /// Forgets all rows.
     pub fn clear(&mut self, layout: &Layout) {
+        self.squares = 0;
         each_kind!(&mut self.cells, cells => {
-            for place in layout.places.iter().filter(|p| p.step == 1) {
-                cells[place.first_cell..place.first_cell + place.lane_codes].fill(Default::default());
+            for slab in &layout.slabs {
+                let cells = &mut cells[slab.cells.clone()];
+                match &slab.codes {
+                    Codes::Large(_) => large::clear(cells, &mut self.met[slab.words.clone()]),
+                    _ => slab.lane_cells().for_each(|lane| cells[lane].fill(Default::default())),
+                }
             }
         });
     }
 
     /// Adds rows. Features that are not `active` may be left out.
     pub fn add_rows(&mut self, layout: &Layout, gradients: &FixedGradients, rows: &NodeRows<'_>, active: &[bool]) {
-        let packing = self.packing;
+        if layout.n_words > 0 {
+            self.squares += match rows {
+                NodeRows::Range(range) => gradients.squares(range.clone()),
+                NodeRows::List(rows) => gradients.squares(rows.iter().map(|&row| row as usize)),
+            };
+        }
+        let (packing, met) = (self.packing, &mut self.met[..]);
         match (&mut self.cells, gradients) {
             (Cells::Narrow(cells), FixedGradients::Constant { gradients, .. }) => {
                 let count = Counting { layout, rows, active, values: gradients, cell: |g| Narrow::of(g, packing) };
-                count.add(cells, |slab, tile, values, cells, _: &mut Vec<Narrow>| {
+                count.add(cells, met, |slab, tile, values, cells, _: &mut Vec<Narrow>| {
                     add_tile(slab, tile, values, count.cell, Narrow::add, cells);
                 });
             }
             (Cells::Wide(cells), FixedGradients::Bounded { coarse, .. }) => {
                 let count = Counting { layout, rows, active, values: coarse, cell: Tight::of };
-                count.add(cells, |slab, tile, values, cells, tight: &mut Vec<Tight>| {
+                count.add(cells, met, |slab, tile, values, cells, tight: &mut Vec<Tight>| {
+                    if let Codes::Large(codes) = &slab.codes {
+                        // To empty a tight cell per level now and then would cost more than it saves.
+                        let cell = |pair| Wide::of_coarse(pair, packing);
+                        return large::add_tile(codes, tile, values, cell, Wide::add, cells);
+                    }
                     tight.resize(cells.len().max(tight.len()), Tight::default());
                     add_tile(slab, tile, values, count.cell, Tight::add, &mut tight[..cells.len()]);
-                    for (i, lane) in slab.lanes.iter().enumerate() {
-                        let range = i * STRIDE..i * STRIDE + lane.n_codes;
-                        flush(&mut tight[range.clone()], &mut cells[range], packing);
+                    for lane in slab.lane_cells() {
+                        flush(&mut tight[lane.clone()], &mut cells[lane], packing);
                     }
                     // Rows have the code 0 in lanes that only fill the slab up.
                     for i in slab.lanes.len()..cells.len() / STRIDE {
@@ -286,7 +350,7 @@ impl Histogram {
             }
             (Cells::Wide(cells), FixedGradients::Varying { pairs, .. }) => {
                 let count = Counting { layout, rows, active, values: pairs, cell: |p| Wide::of(p, packing) };
-                count.add(cells, |slab, tile, values, cells, _: &mut Vec<Wide>| {
+                count.add(cells, met, |slab, tile, values, cells, _: &mut Vec<Wide>| {
                     add_tile(slab, tile, values, count.cell, Wide::add, cells);
                 });
             }
@@ -296,43 +360,64 @@ impl Histogram {
 
     /// Adds the sums of other rows.
     pub fn merge(&mut self, other: &Histogram, layout: &Layout) {
+        self.squares += other.squares;
+        let met = (&mut self.met[..], &other.met[..]);
         match (&mut self.cells, &other.cells) {
-            (Cells::Narrow(a), Cells::Narrow(b)) => combine(a, b, layout, Narrow::add),
-            (Cells::Wide(a), Cells::Wide(b)) => combine(a, b, layout, Wide::add),
+            (Cells::Narrow(a), Cells::Narrow(b)) => combine((a, b), met, layout, Narrow::add),
+            (Cells::Wide(a), Cells::Wide(b)) => combine((a, b), met, layout, Wide::add),
             _ => unreachable!("invariant: histograms of one tree have one kind of cells"),
         }
     }
 
     /// Takes the sums of some of the rows away: what is left are the others'.
     pub fn subtract(&mut self, part: &Histogram, layout: &Layout) {
+        self.squares -= part.squares;
+        let met = (&mut self.met[..], &part.met[..]);
         match (&mut self.cells, &part.cells) {
-            (Cells::Narrow(a), Cells::Narrow(b)) => combine(a, b, layout, Narrow::subtract),
-            (Cells::Wide(a), Cells::Wide(b)) => combine(a, b, layout, Wide::subtract),
+            (Cells::Narrow(a), Cells::Narrow(b)) => combine((a, b), met, layout, Narrow::subtract),
+            (Cells::Wide(a), Cells::Wide(b)) => combine((a, b), met, layout, Wide::subtract),
             _ => unreachable!("invariant: histograms of one tree have one kind of cells"),
         }
     }
 
-    /// The sums of the bins of a feature, in order, into `out`; none for a feature that is the same in all rows.
-    pub fn sums_into(&self, layout: &Layout, feature: usize, out: &mut Vec<Sums>) {
+    /// The sums of the bins of a feature that have rows, in order, into `out`; none for a feature that is the same in all
+    /// rows.
+    pub fn sums_into(&self, layout: &Layout, feature: usize, out: &mut Vec<BinSums>) {
         let place = layout.places[feature];
         out.clear();
-        if place.n_codes == 0 {
-            return;
-        }
         each_kind!(&self.cells, cells => {
             let cells = &cells[place.first_cell..][..place.lane_codes];
-            if place.lane_codes == place.n_codes {
-                out.extend(cells.iter().map(|c| c.sums(self.packing)));
-                return;
+            let mut push = |bin: usize, cell: &_| {
+                let sums = Cell::sums(*cell, self.packing);
+                if sums.count > 0 {
+                    out.push(BinSums { bin: bin as u16, sums });
+                }
+            };
+            match place.first_word {
+                Some(first) => {
+                    let met = &self.met[first..][..place.n_codes.div_ceil(64)];
+                    large::each_level(met, |level| push(level, &cells[level]));
+                }
+                None if place.lane_codes == place.n_codes => {
+                    cells.iter().enumerate().for_each(|(bin, cell)| push(bin, cell));
+                }
+                None => {
+                    let own = own_cells(cells, place);
+                    own[..place.n_codes].iter().enumerate().for_each(|(bin, cell)| push(bin, cell));
+                }
             }
-            let own = own_cells(cells, place);
-            out.extend(own[..place.n_codes].iter().map(|c| c.sums(self.packing)));
         });
+    }
+
+    /// The sum of the squares of all gradients, in squares of the units of its sums; 0 without a large category.
+    pub fn gradient_squares(&self) -> f64 {
+        let unit = (1u64 << self.packing.gradient_shift) as f64;
+        self.squares as f64 / (unit * unit)
     }
 
     /// Memory it takes, in bytes.
     pub fn bytes(&self) -> usize {
-        each_kind!(&self.cells, cells => size_of_val(cells.as_slice()))
+        each_kind!(&self.cells, cells => size_of_val(cells.as_slice())) + size_of_val(self.met.as_slice())
     }
 
     /// What one unit of this histogram's sums is worth, where one of the fine sums is worth `fine`.
@@ -352,10 +437,22 @@ fn own_cells<C: Cell>(lane: &[C], place: Place) -> [C; LANE_CODES] {
     own
 }
 
-fn combine<C: Cell>(a: &mut [C], b: &[C], layout: &Layout, change: fn(&mut C, C)) {
-    for place in layout.places.iter().filter(|p| p.step == 1) {
-        let range = place.first_cell..place.first_cell + place.lane_codes;
-        a[range.clone()].iter_mut().zip(&b[range]).for_each(|(a, b)| change(a, *b));
+fn combine<C: Cell>(
+    (a, b): (&mut [C], &[C]),
+    (a_met, b_met): (&mut [u64], &[u64]),
+    layout: &Layout,
+    change: impl Fn(&mut C, C) + Copy,
+) {
+    for slab in &layout.slabs {
+        let (a, b) = (&mut a[slab.cells.clone()], &b[slab.cells.clone()]);
+        if let Codes::Large(_) = slab.codes {
+            let (a_met, b_met) = (&mut a_met[slab.words.clone()], &b_met[slab.words.clone()]);
+            large::combine((a, a_met), (b, b_met), change);
+            continue;
+        }
+        for lane in slab.lane_cells() {
+            a[lane.clone()].iter_mut().zip(&b[lane]).for_each(|(a, b)| change(a, *b));
+        }
     }
 }
 
@@ -371,14 +468,20 @@ struct Counting<'a, V, F> {
 impl<V: Copy + Default + Sync, F: Sync> Counting<'_, V, F> {
     /// Goes through the rows in tiles of [`TIGHT_ROWS`], and adds each to the cells of every slab. Slabs are shared among threads
     /// where there are many.
-    fn add<C: Send, T>(&self, cells: &mut [C], add: impl Fn(&Slab, &Tile<'_>, &[V], &mut [C], &mut Vec<T>) + Sync) {
+    fn add<C: Cell, T>(
+        &self,
+        cells: &mut [C],
+        met: &mut [u64],
+        add: impl Fn(&Slab, &Tile<'_>, &[V], &mut [C], &mut Vec<T>) + Sync,
+    ) {
         let mut slabs = Vec::new();
-        let mut rest = cells;
+        let (mut cells, mut met) = (cells, met);
         for slab in &self.layout.slabs {
-            let (own, others) = rest.split_at_mut(slab.cells.len());
-            rest = others;
+            let (own_cells, own_met);
+            (own_cells, cells) = cells.split_at_mut(slab.cells.len());
+            (own_met, met) = met.split_at_mut(slab.words.len());
             if slab.lanes.iter().any(|lane| lane.features.iter().any(|&f| self.active[f])) {
-                slabs.push((slab, own));
+                slabs.push((slab, own_cells, own_met));
             }
         }
         let adds = self.rows.len() * self.layout.n_lanes();
@@ -391,9 +494,9 @@ impl<V: Copy + Default + Sync, F: Sync> Counting<'_, V, F> {
         }
     }
 
-    fn add_slabs<C, T>(
+    fn add_slabs<C: Cell, T>(
         &self,
-        slabs: &mut [(&Slab, &mut [C])],
+        slabs: &mut [(&Slab, &mut [C], &mut [u64])],
         add: &impl Fn(&Slab, &Tile<'_>, &[V], &mut [C], &mut Vec<T>),
     ) {
         let (mut values, mut scratch) = (Vec::new(), Vec::new());
@@ -411,7 +514,12 @@ impl<V: Copy + Default + Sync, F: Sync> Counting<'_, V, F> {
                 Tile::Range(range) => &self.values[range.clone()],
                 Tile::List { .. } => &values[..],
             };
-            slabs.iter_mut().for_each(|(slab, cells)| add(slab, &tile, values, cells, &mut scratch));
+            slabs.iter_mut().for_each(|(slab, cells, _)| add(slab, &tile, values, cells, &mut scratch));
+        }
+        for (slab, cells, met) in slabs {
+            if let Codes::Large(codes) = &slab.codes {
+                large::note(codes, self.rows, cells, met);
+            }
         }
     }
 }
@@ -448,6 +556,7 @@ fn add_tile<V: Copy, C: Copy>(
         Codes::Four(codes) => add_codes(codes, tile, values, cell, add, cells),
         Codes::Eight(codes) => add_codes(codes, tile, values, cell, add, cells),
         Codes::Sixteen(codes) => add_codes(codes, tile, values, cell, add, cells),
+        Codes::Large(codes) => large::add_tile(codes, tile, values, cell, add, cells),
     }
 }
 

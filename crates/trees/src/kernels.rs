@@ -30,7 +30,12 @@ pub(crate) fn prefetch<T>(data: &[T], index: usize) {
 ///
 /// # Panics
 /// If `right` is shorter than `rows`, or a row is beyond the column.
-pub(crate) fn partition(rows: &mut [u32], right: &mut [u32], column: &[u8], goes_left: &[bool; 256]) -> usize {
+pub(crate) fn partition<C: Copy>(
+    rows: &mut [u32],
+    right: &mut [u32],
+    column: &[C],
+    goes_left: impl Fn(C) -> bool,
+) -> usize {
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // Rows far apart are misses of the cache, which are worth asking for.
@@ -39,8 +44,8 @@ pub(crate) fn partition(rows: &mut [u32], right: &mut [u32], column: &[u8], goes
         // SAFETY: the processor has the instructions, as was just asked.
         return unsafe {
             match is_sparse {
-                true => partition_avx2::<true>(rows, right, column, goes_left),
-                false => partition_avx2::<false>(rows, right, column, goes_left),
+                true => partition_avx2::<true, C>(rows, right, column, goes_left),
+                false => partition_avx2::<false, C>(rows, right, column, goes_left),
             }
         };
     }
@@ -49,17 +54,17 @@ pub(crate) fn partition(rows: &mut [u32], right: &mut [u32], column: &[u8], goes
 
 /// Goes on from a row, with so many on the left and on the right before it.
 #[inline(always)]
-fn partition_from(
+fn partition_from<C: Copy>(
     start: usize,
     (mut n_left, mut n_right): (usize, usize),
     rows: &mut [u32],
     right: &mut [u32],
-    column: &[u8],
-    goes_left: &[bool; 256],
+    column: &[C],
+    goes_left: impl Fn(C) -> bool,
 ) -> usize {
     for i in start..rows.len() {
         let row = rows[i];
-        let is_left = goes_left[column[row as usize] as usize];
+        let is_left = goes_left(column[row as usize]);
         rows[n_left] = row;
         right[n_right] = row;
         n_left += usize::from(is_left);
@@ -71,11 +76,11 @@ fn partition_from(
 /// Eight rows at a time: those of either side are moved together within a register.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
-fn partition_avx2<const IS_SPARSE: bool>(
+fn partition_avx2<const IS_SPARSE: bool, C: Copy>(
     rows: &mut [u32],
     right: &mut [u32],
-    column: &[u8],
-    goes_left: &[bool; 256],
+    column: &[C],
+    goes_left: impl Fn(C) -> bool,
 ) -> usize {
     let (mut n_left, mut n_right) = (0, 0);
     let whole = rows.len() / 8 * 8;
@@ -86,7 +91,7 @@ fn partition_avx2<const IS_SPARSE: bool>(
         }
         let mut left = 0;
         for (i, &row) in eight.iter().enumerate() {
-            left |= usize::from(goes_left[column[row as usize] as usize]) << i;
+            left |= usize::from(goes_left(column[row as usize])) << i;
         }
         // What is written over was read before: neither side is longer than the rows so far.
         let n = left.count_ones() as usize;
@@ -286,7 +291,7 @@ mod tests {
     proptest! {
         #[test]
         fn rows_are_parted_alike_with_vectors_and_without(
-            column in prop::collection::vec(any::<u8>(), 1..900),
+            column in prop::collection::vec(0u16..256, 1..900),
             keep in 1usize..40,
             seed in any::<u64>(),
         ) {
@@ -294,7 +299,7 @@ mod tests {
             let rows: Vec<u32> = (0..column.len() as u32).filter(|r| (*r as usize).is_multiple_of(keep)).collect();
             let (wide, plain) = both(|| {
                 let (mut rows, mut right) = (rows.clone(), vec![0; rows.len()]);
-                let n_left = partition(&mut rows, &mut right, &column, &goes_left);
+                let n_left = partition(&mut rows, &mut right, &column, |code| goes_left[usize::from(code)]);
                 right.truncate(rows.len() - n_left);
                 rows.truncate(n_left);
                 (rows, right)

@@ -4,23 +4,31 @@
 //! against the rest; others are sorted by gradient over hessian and cut along that order, from either end. To a
 //! category a missing value is one more level.
 //!
+//! Of the thousands of levels of a large category, some are extreme by chance. Their means are drawn towards that of the
+//! node, the more the less they spread beyond chance and the fewer rows they have; levels are sorted by what is left and
+//! cut anywhere, and a cut gains what the drawn means say.
+//!
 //! # References
 //! Gains and leaf values: Chen and Guestrin, "XGBoost" (2016), equations 6 and 7. Sorted categories: Fisher, "On grouping
-//! for maximum homogeneity" (1958), with the smoothing of LightGBM (Ke et al., 2017).
+//! for maximum homogeneity" (1958), with the smoothing of LightGBM (Ke et al., 2017). Drawn means: DerSimonian and Laird,
+//! "Meta-analysis in clinical trials" (1986), for the variance of the levels.
 
 mod cut;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use rayon::prelude::*;
 
-use crate::binning::{BinnedMatrix, Bins, FeatureBins};
+use crate::binning::{BYTE_LEVELS, BinnedMatrix, Bins, FeatureBins};
 use crate::gradient::{Sums, Units};
-use crate::histogram::{Histogram, Layout};
+use crate::histogram::{BinSums, Histogram, Layout};
 use crate::split::cut::{Cut, Node};
 
 /// Bins above which features are looked at on several threads.
 const PARALLEL_BINS: usize = 1 << 14;
+/// Values of a byte.
+const BYTES: usize = 256;
 /// A gain below this share of what it is the difference of is a rounding error.
 const LEAST_RELATIVE_GAIN: f64 = 1e-12;
 
@@ -39,9 +47,10 @@ pub struct SplitParams {
     pub min_child_weight: f64,
     /// Levels up to which one is split against the rest.
     pub max_cat_to_onehot: usize,
-    /// Most levels that a split of sorted levels takes from an end.
+    /// Most levels that a split of sorted levels takes from an end; any number for large categories.
     pub max_cat_threshold: usize,
-    /// Added to the hessians by which levels are sorted; levels of fewer rows stay on the other side.
+    /// Added to the hessians by which levels are sorted, but for large categories, which find their own; levels of fewer rows
+    /// stay on the other side.
     pub cat_smooth: f64,
     /// L2 penalty added to splits of sorted levels.
     pub cat_l2: f64,
@@ -110,16 +119,16 @@ pub struct Rules<'a> {
 }
 
 /// What a split asks of a bin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BinTest {
     /// Bins of values up to this one go left.
     UpTo(u8),
-    /// Bins of levels in this set go left.
-    In([u64; 4]),
+    /// Bins of levels in this list go left.
+    In(Vec<u16>),
 }
 
 /// A split of a node in terms of bins.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BinSplit {
     /// The feature that is asked.
     pub feature: usize,
@@ -138,23 +147,17 @@ pub struct BinSplit {
 }
 
 impl BinSplit {
-    /// Whether a row of each bin goes left.
-    pub fn table(&self, bins: &FeatureBins) -> [bool; 256] {
+    /// Whether a row of each bin goes left; 256 bins or more, so that any byte has an answer.
+    pub fn table(&self, bins: &FeatureBins) -> Vec<bool> {
         let missing = bins.n_values();
-        std::array::from_fn(|code| match self.test {
-            _ if code >= missing => self.missing_left,
-            BinTest::UpTo(bin) => code <= bin as usize,
-            BinTest::In(set) => contains(&set, code),
-        })
+        let mut goes_left = vec![self.missing_left; BYTES.max(missing + 1)];
+        goes_left[..missing].fill(false);
+        match &self.test {
+            BinTest::UpTo(bin) => goes_left[..=*bin as usize].fill(true),
+            BinTest::In(levels) => levels.iter().for_each(|&bin| goes_left[bin as usize] = true),
+        }
+        goes_left
     }
-}
-
-fn contains(set: &[u64; 4], bin: usize) -> bool {
-    set[bin / 64] >> (bin % 64) & 1 == 1
-}
-
-fn insert(set: &mut [u64; 4], bin: usize) {
-    set[bin / 64] |= 1 << (bin % 64);
 }
 
 /// Finds splits in histograms.
@@ -185,8 +188,15 @@ impl Splitter<'_> {
                 return best;
             }
             histogram.sums_into(self.layout, feature, &mut memory.sums);
-            let found = self.of_feature(feature, memory, (total, units), rules.limits, best.map(|split| split.score));
-            later_only_if_better(best, found)
+            let mut search = Search::new(self.params, feature, total, units);
+            if !self.monotone.is_empty() {
+                search.keep_direction(self.monotone[feature], rules.limits);
+            }
+            if let Some(best) = &best {
+                search.beat(best.score);
+            }
+            let squares = || histogram.gradient_squares() * units.gradient * units.gradient;
+            later_only_if_better(best, self.of_feature(search, memory, squares))
         };
         if self.layout.n_bins() < PARALLEL_BINS {
             let mut memory = Memory::default();
@@ -213,35 +223,24 @@ impl Splitter<'_> {
         }
     }
 
-    fn of_feature(
-        &self,
-        feature: usize,
-        memory: &mut Memory,
-        (total, units): (Sums, Units),
-        limits: Limits,
-        to_beat: Option<f64>,
-    ) -> Option<BinSplit> {
+    /// The best split of a feature; `squares` are those of the gradients of the node's rows.
+    fn of_feature(&self, mut search: Search<'_>, memory: &mut Memory, squares: impl Fn() -> f64) -> Option<BinSplit> {
         let Memory { sums, cuts } = memory;
-        if sums.is_empty() {
-            return None;
-        }
-        let bins = &self.matrix.features()[feature];
-        let mut search = Search::new(self.params, feature, total, units);
-        if !self.monotone.is_empty() {
-            search.keep_direction(self.monotone[feature], limits);
-        }
-        // What scores no more than an earlier feature, but for rounding, need not be looked at.
-        search.score = to_beat.map_or(search.score, |score| search.score.max(certainly_more(score)));
+        // The bin of missing values is the last.
+        let last = sums.last()?;
+        let bins = &self.matrix.features()[search.feature];
         match &bins.bins {
             Bins::Number(_) => search.cut(sums, bins.n_values(), cuts),
             Bins::Category(_) if bins.n_values() <= self.params.max_cat_to_onehot => search.one_against_rest(sums),
-            Bins::Category(_) => search.sorted(sums),
+            Bins::Category(_) if bins.n_values() <= BYTE_LEVELS => search.sorted(sums),
+            Bins::Category(_) => search.drawn(sums, squares()),
         }
         let mut best = search.best?;
-        if let BinTest::In(set) = best.test {
-            best.missing_left = bins.has_missing && contains(&set, bins.n_values());
+        if let BinTest::In(levels) = &mut best.test {
+            // To the search a missing value is a level.
+            best.missing_left = levels.last().is_some_and(|bin| *bin as usize == bins.n_values());
         }
-        if !bins.has_missing || sums[bins.n_values()].count == 0 {
+        if last.bin as usize != bins.n_values() {
             // Nothing is known about missing values here: they follow the majority.
             best.missing_left = best.left.count > best.right.count;
         }
@@ -253,7 +252,7 @@ impl Splitter<'_> {
 #[derive(Debug, Default)]
 struct Memory {
     /// Sums of the bins of a feature.
-    sums: Vec<Sums>,
+    sums: Vec<BinSums>,
     cuts: cut::Memory,
 }
 
@@ -299,6 +298,11 @@ impl<'a> Search<'a> {
         self.direction = Some((direction, limits));
     }
 
+    /// Only a score that is larger, by more than rounding errors, is of interest.
+    fn beat(&mut self, score: f64) {
+        self.score = self.score.max(certainly_more(score));
+    }
+
     /// The score of two leaves within limits; none if they stand in the wrong order.
     fn score_within(&self, direction: i8, limits: Limits, l: Weighed, r: Weighed) -> Option<f64> {
         let value = |side: Weighed| limits.clamp(self.params.value(side.gradient, side.hessian, self.l2));
@@ -319,11 +323,16 @@ impl<'a> Search<'a> {
     /// Keeps a split if its children score more than the best so far.
     #[inline]
     fn consider(&mut self, left: Sums, missing_left: bool, test: impl FnOnce() -> BinTest) {
+        self.consider_as(left, weigh(left, self.units), missing_left, test);
+    }
+
+    /// The same where the left side counts as something else than it sums up to.
+    #[inline]
+    fn consider_as(&mut self, left: Sums, l: Weighed, missing_left: bool, test: impl FnOnce() -> BinTest) {
         let least = self.params.min_child_samples.max(1);
         if left.count < least || self.total.count - left.count < least {
             return;
         }
-        let l = weigh(left, self.units);
         let r = Weighed { gradient: self.weighed.gradient - l.gradient, hessian: self.weighed.hessian - l.hessian };
         let least = self.params.min_child_weight;
         let (l_weight, r_weight) = (l.hessian + self.l2, r.hessian + self.l2);
@@ -353,29 +362,28 @@ impl<'a> Search<'a> {
     }
 
     /// Cuts between bins of numbers.
-    fn cut(&mut self, sums: &[Sums], n_values: usize, memory: &mut cut::Memory) {
-        if self.direction.is_none() {
-            let missing = sums.get(n_values).copied().unwrap_or_default();
-            let node = Node { params: self.params, total: self.total, units: self.units };
-            if let Some(Cut { bin, missing_left, score }) =
-                cut::best(&sums[..n_values], missing, &node, self.score, memory)
-            {
-                let left =
-                    sums[..=bin].iter().fold(if missing_left { missing } else { Sums::default() }, |a, b| a + *b);
-                self.keep(score, left, missing_left, BinTest::UpTo(bin as u8));
-            }
-            return;
+    fn cut(&mut self, sums: &[BinSums], n_values: usize, memory: &mut cut::Memory) {
+        let (values, missing) = match sums.split_last() {
+            Some((last, values)) if last.bin as usize == n_values => (values, last.sums),
+            _ => (sums, Sums::default()),
+        };
+        if self.direction.is_some() {
+            return self.cut_within_limits(values, missing);
         }
-        self.cut_within_limits(sums, n_values);
+        let node = Node { params: self.params, total: self.total, units: self.units };
+        if let Some(Cut { last_left, missing_left, score }) = cut::best(values, missing, &node, self.score, memory) {
+            let start = if missing_left { missing } else { Sums::default() };
+            let left = values[..=last_left].iter().fold(start, |left, of_bin| left + of_bin.sums);
+            self.keep(score, left, missing_left, BinTest::UpTo(values[last_left].bin as u8));
+        }
     }
 
     /// The same where leaves must lie within limits.
-    fn cut_within_limits(&mut self, sums: &[Sums], n_values: usize) {
-        let missing = sums.get(n_values).copied().unwrap_or_default();
+    fn cut_within_limits(&mut self, values: &[BinSums], missing: Sums) {
         let mut left = Sums::default();
-        for (bin, sum) in sums[..n_values].iter().enumerate().filter(|(_, sum)| sum.count > 0) {
-            left = left + *sum;
-            let test = || BinTest::UpTo(bin as u8);
+        for of_bin in values {
+            left = left + of_bin.sums;
+            let test = || BinTest::UpTo(of_bin.bin as u8);
             self.consider(left, false, test);
             if missing.count > 0 {
                 self.consider(left + missing, true, test);
@@ -383,53 +391,111 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn one_against_rest(&mut self, sums: &[Sums]) {
-        for (bin, &sum) in sums.iter().enumerate().filter(|(_, s)| s.count > 0) {
-            self.consider(sum, false, || {
-                let mut set = [0; 4];
-                insert(&mut set, bin);
-                BinTest::In(set)
-            });
+    fn one_against_rest(&mut self, sums: &[BinSums]) {
+        for level in sums {
+            self.consider(level.sums, false, || BinTest::In(vec![level.bin]));
         }
     }
 
     /// Takes levels from either end of their order by gradient over smoothed hessian.
-    fn sorted(&mut self, sums: &[Sums]) {
+    fn sorted(&mut self, sums: &[BinSums]) {
         let params = self.params;
         self.l2 += params.cat_l2;
         let order_of = |s: &Sums| {
             let hessian = s.hessian as f64 * self.units.hessian + params.cat_smooth;
             s.gradient as f64 * self.units.gradient / hessian
         };
-        let mut order: Vec<(f64, usize)> = sums
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| s.count > 0 && s.count as f64 >= params.cat_smooth)
-            .map(|(bin, s)| (order_of(s), bin))
-            .collect();
-        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let trusted = sums.iter().filter(|level| level.sums.count as f64 >= params.cat_smooth);
+        let mut order: Vec<(f64, &BinSums)> = trusted.map(|level| (order_of(&level.sums), level)).collect();
         let most = params.max_cat_threshold.min(order.len().div_ceil(2));
-        self.take_from_end(sums, order.iter().take(most).map(|o| o.1));
-        self.take_from_end(sums, order.iter().rev().take(most).map(|o| o.1));
+        self.take_first(first(&mut order, most, ascending), None);
+        self.take_first(first(&mut order, most, |a, b| ascending(b, a)), None);
     }
 
-    fn take_from_end(&mut self, sums: &[Sums], order: impl Iterator<Item = usize>) {
+    /// Cuts a large category anywhere along the order of its levels, whose means are drawn towards that of the node;
+    /// `squares` are those of the node's gradients.
+    fn drawn(&mut self, sums: &[BinSums], squares: f64) {
         let params = self.params;
-        let (mut left, mut set, mut group) = (Sums::default(), [0; 4], 0);
-        for bin in order {
-            left = left + sums[bin];
-            insert(&mut set, bin);
-            group += sums[bin].count;
+        self.l2 += params.cat_l2;
+        let Weighed { gradient, hessian } = self.weighed;
+        let (mean, dispersion) = (gradient / hessian, squares / hessian);
+        let weighed = |level: &BinSums| weigh(level.sums, self.units);
+        let trusted = || sums.iter().filter(|level| level.sums.count as f64 >= params.cat_smooth);
+        // The square of a level's deviation, over its hessian, is expected to be the dispersion and its hessian times the
+        // variance of the means.
+        let (mut excess, mut weight) = (0.0, 0.0);
+        for level in trusted().map(weighed).filter(|level| level.hessian > 0.0) {
+            let deviation = level.gradient - mean * level.hessian;
+            excess += deviation * deviation / level.hessian - dispersion;
+            weight += level.hessian;
+        }
+        let variance = excess / weight;
+        if variance.is_nan() || variance <= 0.0 {
+            return;
+        }
+        let prior = dispersion / variance;
+        let mut shift = 0.0;
+        let key = |level| {
+            let Weighed { gradient, hessian } = weighed(level);
+            let deviation = (gradient - mean * hessian) / (hessian + prior);
+            shift += deviation * hessian;
+            (deviation, level)
+        };
+        let mut order: Vec<(f64, &BinSums)> = trusted().map(key).collect();
+        // Both sides together have the gradient of the node again.
+        let mean = mean - shift / hessian;
+        // Levels of few rows are in the middle.
+        let middle = order.iter().filter(|(deviation, _)| *deviation < 0.0).count();
+        order.sort_unstable_by(ascending);
+        self.take_first(&order[..middle], Some(mean));
+        order.reverse();
+        let n_above = order.len() - middle;
+        self.take_first(&order[..n_above], Some(mean));
+    }
+
+    /// Takes more and more levels to the left, by their sums, or by what their keys and the mean say.
+    fn take_first(&mut self, order: &[(f64, &BinSums)], mean: Option<f64>) {
+        let params = self.params;
+        let (mut left, mut drawn, mut group, mut n_best) = (Sums::default(), 0.0, 0, 0);
+        for (i, (key, level)) in order.iter().enumerate() {
+            left = left + level.sums;
+            drawn += key * weigh(level.sums, self.units).hessian;
+            group += level.sums.count;
             let right = self.total - left;
             if right.count < params.min_data_per_group || !self.is_heavy_enough(right) {
                 break;
             }
             if group >= params.min_data_per_group && self.is_heavy_enough(left) {
                 group = 0;
-                self.consider(left, false, || BinTest::In(set));
+                let sums = weigh(left, self.units);
+                let gradient = mean.map_or(sums.gradient, |mean| mean * sums.hessian + drawn);
+                self.consider_as(left, Weighed { gradient, ..sums }, false, || {
+                    n_best = i + 1;
+                    BinTest::In(Vec::new())
+                });
             }
         }
+        if let Some(best) = self.best.as_mut().filter(|_| n_best > 0) {
+            let mut levels: Vec<u16> = order[..n_best].iter().map(|(_, level)| level.bin).collect();
+            levels.sort_unstable();
+            best.test = BinTest::In(levels);
+        }
     }
+}
+
+/// By key; of equal ones the first bin.
+fn ascending(a: &(f64, &BinSums), b: &(f64, &BinSums)) -> Ordering {
+    a.0.total_cmp(&b.0).then(a.1.bin.cmp(&b.1.bin))
+}
+
+/// The first `n` in an order, sorted.
+fn first<T>(all: &mut [T], n: usize, order: impl Fn(&T, &T) -> Ordering) -> &[T] {
+    if n < all.len() {
+        all.select_nth_unstable_by(n, &order);
+    }
+    let first = &mut all[..n];
+    first.sort_unstable_by(order);
+    first
 }
 
 /// Of gains that are equal, but for rounding, the first wins.

@@ -12,11 +12,14 @@ pub(crate) fn translate(grown: &GrownTree, matrix: &BinnedMatrix, leaf_values: V
     let mut tree = Tree { leaf_values, leaf_rows, ..Tree::default() };
     for made in &grown.splits {
         let split = &made.split;
-        let decision = match (&matrix.features()[split.feature].bins, split.test) {
+        let decision = match (&matrix.features()[split.feature].bins, &split.test) {
             (Bins::Number(bins), BinTest::UpTo(bin)) => {
-                Decision::Number { threshold: bins.threshold(bin as usize, bin as usize + 1) }
+                Decision::Number { threshold: bins.threshold(*bin as usize, *bin as usize + 1) }
             }
-            (Bins::Category(bins), BinTest::In(set)) => tree.push_categories(&bins.codes(&set, split.missing_left)),
+            (Bins::Category(bins), BinTest::In(_)) => {
+                let goes_left = split.table(&matrix.features()[split.feature]);
+                tree.push_categories(&bins.codes(|bin| goes_left[bin], split.missing_left))
+            }
             _ => unreachable!("invariant: numbers are cut and categories are parted"),
         };
         let child = |child: GrownChild| match child {
@@ -37,7 +40,7 @@ pub(crate) fn translate(grown: &GrownTree, matrix: &BinnedMatrix, leaf_values: V
 
 /// Finds the leaf of a row of the matrix that a tree was grown on.
 pub(crate) fn leaf_of_row<'a>(grown: &'a GrownTree, matrix: &'a BinnedMatrix) -> impl Fn(usize) -> usize + Sync + 'a {
-    let tables: Vec<[bool; 256]> =
+    let tables: Vec<Vec<bool>> =
         grown.splits.iter().map(|s| s.split.table(&matrix.features()[s.split.feature])).collect();
     move |row| {
         let mut at = if grown.splits.is_empty() { GrownChild::Leaf(0) } else { GrownChild::Split(0) };
@@ -46,8 +49,8 @@ pub(crate) fn leaf_of_row<'a>(grown: &'a GrownTree, matrix: &'a BinnedMatrix) ->
                 GrownChild::Leaf(leaf) => return leaf,
                 GrownChild::Split(i) => {
                     let made = &grown.splits[i];
-                    let code = matrix.column(made.split.feature)[row];
-                    at = if tables[i][code as usize] { made.left } else { made.right };
+                    let bin = matrix.column(made.split.feature).bin(row);
+                    at = if tables[i][bin] { made.left } else { made.right };
                 }
             }
         }

@@ -158,7 +158,7 @@ impl Problem {
         };
         let all = |f| FeatureColumn::Number([numbers(&self.features, f), numbers(&self.test, f)].concat());
         let all = Features::new(N_TRAIN + N_TEST, (0..N_FEATURES).map(all).collect());
-        let matrix = Binner { max_bin: 255, min_data_in_bin: 1, seed: 0 }.bin(&all);
+        let matrix = Binner { max_bin: 255, min_data_in_bin: 1, max_levels: 1, seed: 0 }.bin(&all);
         let labels = Labels { values: &self.targets.values, weights: self.targets.weights.as_deref() };
         let base = self.objective.base_scores(labels)[0];
         let mut scores = vec![base; N_TRAIN + N_TEST];
@@ -185,7 +185,7 @@ fn grow(matrix: &BinnedMatrix, g: &[f64], h: &[f64], rows: Vec<usize>, depth: us
     let mut best = (0.0, None);
     if depth > 0 {
         for feature in 0..N_FEATURES {
-            let column = matrix.column(feature);
+            let column = matrix.column(feature).bytes();
             let mut bins = [(0.0, 0.0); 256];
             for &row in rows.iter().filter(|r| **r < N_TRAIN) {
                 let bin = &mut bins[column[row] as usize];
@@ -209,7 +209,7 @@ fn grow(matrix: &BinnedMatrix, g: &[f64], h: &[f64], rows: Vec<usize>, depth: us
     match best.1 {
         None => rows.into_iter().for_each(|row| scores[row] -= RATE * all_g / (all_h + LAMBDA)),
         Some((feature, bin)) => {
-            let column = matrix.column(feature);
+            let column = matrix.column(feature).bytes();
             let (left, right): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|r| column[*r] as usize <= bin);
             grow(matrix, g, h, left, depth - 1, scores);
             grow(matrix, g, h, right, depth - 1, scores);

@@ -227,14 +227,14 @@ fn specs(defaults: &BoostParams) -> Vec<Spec> {
             &[],
             count(defaults.max_cat_threshold),
             Allowed::Integer(1, 255),
-            "Most levels that a split of a sorted category takes from an end.",
+            "Most levels that a split of a sorted category takes from an end; any number where there are more than 254 levels.",
         ),
         spec(
             "cat_smooth",
             &[],
             Value::Float(defaults.cat_smooth),
             not_negative,
-            "Added to the hessians by which levels are sorted; levels of fewer rows are not split on.",
+            "Added to the hessians by which levels are sorted, up to 254 of them; levels of fewer rows are not split on.",
         ),
         spec(
             "cat_l2",

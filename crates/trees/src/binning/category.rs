@@ -3,24 +3,24 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::binning::CATEGORY_BINS;
+use crate::binning::BYTE_LEVELS;
 
-/// The levels of a category by bin, in the order of their codes; where there are too many, the last bin has all but
-/// the most frequent.
+/// The levels of a category by bin, in the order of their codes; those of a large one by how many rows they have, so that
+/// what is often needed lies together. Where there are too many, the last bin has all but the most frequent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CategoryBins {
     first_code: u32,
     /// The bin of each code from `first_code` on; [`NO_BIN`] where no row has it.
-    bin_of: Vec<u8>,
+    bin_of: Vec<u16>,
     n_bins: usize,
 }
 
-/// Not the number of a bin: there are 254 at most.
-const NO_BIN: u8 = u8::MAX;
+/// Not the number of a bin: there are 65,534 at most.
+const NO_BIN: u16 = u16::MAX;
 
 impl CategoryBins {
-    /// Finds the bins of levels; codes outside of `levels` are missing.
-    pub(super) fn find(codes: &[u32], levels: Range<u32>) -> Self {
+    /// Finds up to `max_levels` bins of levels; codes outside of `levels` are missing.
+    pub(super) fn find(codes: &[u32], levels: Range<u32>, max_levels: usize) -> Self {
         let first_code = levels.start;
         let mut counts = vec![0usize; levels.len()];
         for &code in codes {
@@ -31,15 +31,19 @@ impl CategoryBins {
         let mut present: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] > 0).collect();
         let mut bin_of = vec![NO_BIN; counts.len()];
         let mut n_bins = present.len();
-        if present.len() > CATEGORY_BINS {
-            let n_kept = CATEGORY_BINS - 1;
+        if present.len() > max_levels.min(BYTE_LEVELS) {
             present.sort_by_key(|&c| (Reverse(counts[c]), c));
+        }
+        if present.len() > max_levels {
+            let n_kept = max_levels - 1;
             let rare = present.split_off(n_kept);
-            rare.iter().for_each(|&c| bin_of[c] = n_kept as u8);
-            present.sort_unstable();
+            rare.iter().for_each(|&c| bin_of[c] = n_kept as u16);
             n_bins = n_kept + 1;
         }
-        present.iter().enumerate().for_each(|(bin, &c)| bin_of[c] = bin as u8);
+        if n_bins <= BYTE_LEVELS {
+            present.sort_unstable();
+        }
+        present.iter().enumerate().for_each(|(bin, &c)| bin_of[c] = bin as u16);
         CategoryBins { first_code, bin_of, n_bins }
     }
 
@@ -54,17 +58,17 @@ impl CategoryBins {
     }
 
     /// The bin of a code; none for a missing or unseen one.
-    pub fn bin_of(&self, code: u32) -> Option<u8> {
+    pub fn bin_of(&self, code: u32) -> Option<u16> {
         let bin = *self.bin_of.get(code.checked_sub(self.first_code)? as usize)?;
         (bin != NO_BIN).then_some(bin)
     }
 
     /// The set of codes whose bins are in a set of bins; codes that no row has are in it if `unseen` is.
-    pub fn codes(&self, bins: &[u64; 4], unseen: bool) -> Vec<u64> {
+    pub fn codes(&self, is_in: impl Fn(usize) -> bool, unseen: bool) -> Vec<u64> {
         let n_codes = self.first_code as usize + self.bin_of.len();
         let mut words = vec![0; n_codes.div_ceil(64)];
         for (i, &bin) in self.bin_of.iter().enumerate() {
-            let inside = if bin == NO_BIN { unseen } else { bins[bin as usize / 64] >> (bin % 64) & 1 == 1 };
+            let inside = if bin == NO_BIN { unseen } else { is_in(bin.into()) };
             if inside {
                 let code = self.first_code as usize + i;
                 words[code / 64] |= 1 << (code % 64);

@@ -9,7 +9,7 @@ use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::rows::BLOCK_ROWS;
 use tabwright_model::trees::{Aggregation, Trees, types_of};
 
-use crate::binning::{BinnedMatrix, Binner};
+use crate::binning::{BinnedMatrix, Binner, MOST_LEVELS};
 use crate::boost::watch::Watch;
 use crate::boost::{BoostParams, Fitted, Request, Start};
 use crate::columns::Columns;
@@ -234,7 +234,12 @@ impl<'a> Booster<'a> {
         objective: &'a dyn Objective,
         fitting: &'a Checked<'_>,
     ) -> Result<Self> {
-        let binner = Binner { max_bin: params.max_bin, min_data_in_bin: params.min_data_in_bin, seed: request.seed };
+        let binner = Binner {
+            max_bin: params.max_bin,
+            min_data_in_bin: params.min_data_in_bin,
+            max_levels: MOST_LEVELS,
+            seed: request.seed,
+        };
         let matrix = binner.bin(&fitting.features);
         let layout = Layout::new(&matrix);
         let n_rows = fitting.n_rows();

@@ -1,5 +1,7 @@
 //! Tests of boosting.
 
+mod large;
+
 use proptest::prelude::*;
 use tabwright_core::metric::{self, Metric, Predictions};
 use tabwright_core::{numeric, parallel};

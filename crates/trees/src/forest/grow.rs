@@ -276,7 +276,7 @@ impl<'a> TreeGrower<'a> {
         feature: usize,
         bins: &FeatureBins,
     ) -> Option<Option<(Cut, NodeSplit)>> {
-        let (items, column) = (&self.items[range], self.forest.matrix.column(feature));
+        let (items, column) = (&self.items[range], self.forest.matrix.column(feature).bytes());
         let is_random = self.forest.params.random_thresholds;
         if let (true, Bins::Number(numbers)) = (is_random, &bins.bins) {
             let (draws, mut drawn) = (&mut self.thresholds, None);
@@ -312,7 +312,7 @@ impl<'a> TreeGrower<'a> {
     /// Parts a node's rows and returns its children.
     fn make_split(&mut self, open: Open, split: &NodeSplit) -> (Open, Open) {
         let matrix = self.forest.matrix;
-        let (column, bins) = (matrix.column(split.feature), &matrix.features()[split.feature]);
+        let (column, bins) = (matrix.column(split.feature).bytes(), &matrix.features()[split.feature]);
         let range = open.items.clone();
         let items = &mut self.items[range.clone()];
         let missing = bins.n_values();
@@ -325,7 +325,7 @@ impl<'a> TreeGrower<'a> {
             }
             Test::In(set) => partition(items, &mut self.scratch, |row| {
                 let bin = column[row] as usize;
-                if bin == missing { split.missing_left } else { set[bin / 64] >> (bin % 64) & 1 == 1 }
+                if bin == missing { split.missing_left } else { contains(&set, bin) }
             }),
         };
         // Without missing values in the node, they follow the majority.
@@ -336,7 +336,9 @@ impl<'a> TreeGrower<'a> {
             (Bins::Number(bins), Test::UpTo { last, next, drawn }) => {
                 Decision::Number { threshold: threshold(bins, last, next, drawn) }
             }
-            (Bins::Category(bins), Test::In(set)) => self.tree.push_categories(&bins.codes(&set, missing_left)),
+            (Bins::Category(bins), Test::In(set)) => {
+                self.tree.push_categories(&bins.codes(|bin| contains(&set, bin), missing_left))
+            }
             _ => unreachable!("invariant: numbers are cut and categories are parted"),
         };
         let (feature, gain, nowhere) = (split.feature as u32, stored_gain(split.gain), Child::Leaf(0));
@@ -370,6 +372,10 @@ impl<'a> TreeGrower<'a> {
             *(if is_left { &mut split.left } else { &mut split.right }) = child;
         }
     }
+}
+
+fn contains(set: &[u64; 4], bin: usize) -> bool {
+    set[bin / 64] >> (bin % 64) & 1 == 1
 }
 
 fn is_pure(items: &[Item]) -> bool {

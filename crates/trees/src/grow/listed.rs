@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::binning::BinnedMatrix;
+use crate::binning::{BinColumn, BinnedMatrix};
 use crate::gradient::{Sums, Units};
 use crate::grow::count::{Counted, Counter};
-use crate::grow::{Histograms, NodeId, NodeSplit};
+use crate::grow::{Histograms, NodeId, NodeSplit, bytes};
 use crate::histogram::{Histogram, NodeRows};
 use crate::kernels;
 
@@ -77,10 +77,15 @@ impl Histograms for ListedRows<'_> {
         for made in splits {
             let bins = &self.matrix.features()[made.split.feature];
             let table = made.split.table(bins);
-            let column = self.matrix.column(made.split.feature);
             let range = self.ranges[made.node].clone();
             let (rows, scratch) = (&mut self.rows[range.clone()], &mut self.scratch[range.clone()]);
-            let n_left = partition(rows, scratch, column, &table);
+            let n_left = match self.matrix.column(made.split.feature) {
+                BinColumn::Bytes(bins) => {
+                    let table = bytes(&table);
+                    partition(rows, scratch, bins, |bin| table[usize::from(bin)])
+                }
+                BinColumn::Large(bins) => partition(rows, scratch, bins, |bin| table[usize::from(bin)]),
+            };
             let middle = range.start + n_left;
             self.ranges.resize(self.ranges.len().max(made.right + 1), 0..0);
             self.ranges[made.left] = range.start..middle;
@@ -116,10 +121,15 @@ impl Histograms for ListedRows<'_> {
 }
 
 /// Moves the rows whose bin goes left to the front; both sides keep their order. Returns how many go left.
-fn partition(rows: &mut [u32], scratch: &mut [u32], column: &[u8], table: &[bool; 256]) -> usize {
+fn partition<C: Copy + Sync>(
+    rows: &mut [u32],
+    scratch: &mut [u32],
+    column: &[C],
+    goes_left: impl Fn(C) -> bool + Copy + Sync,
+) -> usize {
     let n_parts = (rows.len() / PART_ROWS).clamp(1, rayon::current_num_threads());
     if n_parts == 1 {
-        let n_left = kernels::partition(rows, scratch, column, table);
+        let n_left = kernels::partition(rows, scratch, column, goes_left);
         let right = &mut rows[n_left..];
         right.copy_from_slice(&scratch[..right.len()]);
         return n_left;
@@ -127,7 +137,7 @@ fn partition(rows: &mut [u32], scratch: &mut [u32], column: &[u8], table: &[bool
     let size = rows.len().div_ceil(n_parts);
     let parts = rows.par_chunks_mut(size).zip(scratch.par_chunks_mut(size));
     let counts: Vec<(usize, usize)> =
-        parts.map(|(rows, scratch)| (kernels::partition(rows, scratch, column, table), rows.len())).collect();
+        parts.map(|(rows, scratch)| (kernels::partition(rows, scratch, column, goes_left), rows.len())).collect();
     let mut n_left = 0;
     for (part, &(n, _)) in counts.iter().enumerate() {
         rows.copy_within(part * size..part * size + n, n_left);
@@ -154,9 +164,8 @@ mod tests {
     fn large_partitions_keep_the_order_too() {
         let n = 3 * PART_ROWS + 11;
         let column: Vec<u8> = (0..n).map(|r| (tabwright_core::random::mix(r as u64) % 7) as u8).collect();
-        let table = std::array::from_fn(|code| code < 3);
         let mut rows: Vec<u32> = (0..n as u32).collect();
-        let n_left = partition(&mut rows, &mut vec![0; n], &column, &table);
+        let n_left = partition(&mut rows, &mut vec![0; n], &column, |bin| bin < 3);
         let (left, right): (Vec<u32>, Vec<u32>) = (0..n as u32).partition(|r| column[*r as usize] < 3);
         assert_eq!(rows[..n_left], left);
         assert_eq!(rows[n_left..], right);
@@ -165,9 +174,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_partition_is_stable(column in prop::collection::vec(0u8..4, 0..60)) {
-            let table = std::array::from_fn(|code| code % 2 == 0);
             let mut rows: Vec<u32> = (0..column.len() as u32).collect();
-            let n_left = partition(&mut rows, &mut vec![0; column.len()], &column, &table);
+            let n_left = partition(&mut rows, &mut vec![0; column.len()], &column, |bin| bin % 2 == 0);
             let (left, right): (Vec<u32>, Vec<u32>) = (0..column.len() as u32).partition(|r| column[*r as usize] % 2 == 0);
             prop_assert_eq!(&rows[..n_left], &left[..]);
             prop_assert_eq!(&rows[n_left..], &right[..]);

@@ -5,10 +5,10 @@
 
 use rayon::prelude::*;
 
-use crate::binning::BinnedMatrix;
+use crate::binning::{BinColumn, BinnedMatrix};
 use crate::gradient::{Sums, Units};
 use crate::grow::count::{Counted, Counter};
-use crate::grow::{Histograms, NodeId, NodeSplit};
+use crate::grow::{Histograms, NodeId, NodeSplit, bytes};
 use crate::histogram::{Histogram, NodeRows};
 use crate::kernels::{self, Listed};
 
@@ -77,12 +77,44 @@ impl<'a> TaggedRows<'a> {
         let column = self.matrix.column(made.split.feature);
         let n_parts = self.tags.len().div_ceil(size).max(1);
         let mut lists: Vec<Vec<u32>> = (0..n_parts).map(|_| self.lists.pop().unwrap_or_default()).collect();
-        let parts = self.tags.par_chunks_mut(size).zip(column.par_chunks(size)).zip(&mut lists).enumerate();
-        parts.for_each(|(part, ((tags, column), list))| {
-            let first_row = (part * size) as u32;
-            kernels::retag(tags, column, &goes_left, (from, to), listed, first_row, list);
+        let parts = self.tags.par_chunks_mut(size).zip(&mut lists).enumerate();
+        parts.for_each(|(part, (tags, list))| {
+            let rows = part * size..part * size + tags.len();
+            let first_row = rows.start as u32;
+            match column {
+                BinColumn::Bytes(bins) => {
+                    kernels::retag(tags, &bins[rows], bytes(&goes_left), (from, to), listed, first_row, list);
+                }
+                BinColumn::Large(bins) => {
+                    retag_large(tags, &bins[rows], &goes_left, (from, to), listed, first_row, list);
+                }
+            }
         });
         lists
+    }
+}
+
+/// As [`kernels::retag`] for bins of two bytes: a block of rows at a time, which way they go is looked up first.
+fn retag_large(
+    tags: &mut [u8],
+    column: &[u16],
+    goes_left: &[bool],
+    (from, to): (u8, u8),
+    listed: Listed,
+    first_row: u32,
+    list: &mut Vec<u32>,
+) {
+    const BLOCK: usize = 1024;
+    let is_one = std::array::from_fn(|side| side == 1);
+    let mut sides = [0; BLOCK];
+    for (block, (tags, column)) in tags.chunks_mut(BLOCK).zip(column.chunks(BLOCK)).enumerate() {
+        if !tags.contains(&from) {
+            continue;
+        }
+        let sides = &mut sides[..tags.len()];
+        sides.iter_mut().zip(column).for_each(|(side, &bin)| *side = u8::from(goes_left[bin as usize]));
+        let first_row = first_row + (block * BLOCK) as u32;
+        kernels::retag(tags, sides, &is_one, (from, to), listed, first_row, list);
     }
 }
 

@@ -4,7 +4,7 @@ use tabwright_core::random::mix;
 use tabwright_model::{FeatureColumn, Features};
 
 use super::*;
-use crate::binning::{BinnedMatrix, Binner};
+use crate::binning::{BinnedMatrix, Binner, MOST_LEVELS};
 use crate::fixtures::rounded;
 use crate::gradient::{FixedGradients, FixedPair, GradientPair, Kind};
 use crate::histogram::{Layout, NodeRows};
@@ -14,7 +14,7 @@ const N: usize = 4_000;
 
 const KINDS: [Kind; 3] = [Kind::Constant(1.0), Kind::Bounded, Kind::Varying];
 
-/// Numbers, some missing, and two categories; gradients that depend on them.
+/// Numbers, some missing, and three categories, one of them large; gradients that depend on them.
 fn table(kind: Kind) -> (BinnedMatrix, FixedGradients) {
     let noise = |r: usize, f: u64| (mix(r as u64 * 8 + f) >> 11) as f64 / (1u64 << 53) as f64;
     let numbers = |f: u64, missing: f64| {
@@ -25,15 +25,16 @@ fn table(kind: Kind) -> (BinnedMatrix, FixedGradients) {
         let codes = (0..N).map(|r| (mix(r as u64 * 8 + f) % n) as u32).collect();
         FeatureColumn::Code { codes, n_codes: n as u32 }
     };
-    let columns = vec![numbers(0, 0.0), numbers(1, 0.2), codes(2, 40), codes(3, 5)];
+    let columns = vec![numbers(0, 0.0), numbers(1, 0.2), codes(2, 40), codes(3, 5), codes(8, 300)];
     let features = Features::new(N, columns);
     let pair = |r: usize| {
         let wave = (noise(r, 0) * 20.0).floor() % 3.0 - 1.0;
         let level = (mix(r as u64 * 8 + 2) % 40 % 7) as f64 / 7.0;
-        GradientPair { gradient: wave + level + noise(r, 6) - 0.5, hessian: 0.1 + noise(r, 7) }
+        let of_many = if (mix(r as u64 * 8 + 8) % 300).is_multiple_of(2) { 0.8 } else { -0.8 };
+        GradientPair { gradient: wave + level + of_many + noise(r, 6) - 0.5, hessian: 0.1 + noise(r, 7) }
     };
     let pairs: Vec<GradientPair> = (0..N).map(pair).collect();
-    let matrix = Binner { max_bin: 63, min_data_in_bin: 1, seed: 0 }.bin(&features);
+    let matrix = Binner { max_bin: 63, min_data_in_bin: 1, max_levels: MOST_LEVELS, seed: 0 }.bin(&features);
     (matrix, rounded(&pairs, kind))
 }
 
@@ -46,7 +47,7 @@ fn params() -> SplitParams {
         min_child_weight: 0.0,
         max_cat_to_onehot: 4,
         max_cat_threshold: 32,
-        cat_smooth: 10.0,
+        cat_smooth: 3.0,
         cat_l2: 10.0,
         min_data_per_group: 20,
     }
@@ -91,7 +92,7 @@ fn leaves_part_the_rows_and_keep_their_sums() {
         let (matrix, gradients) = table(kind);
         for growth in [Growth::Depthwise, Growth::Leafwise] {
             let (tree, leaves) = grow(&matrix, &gradients, limits(growth, 8, 40));
-            assert!(tree.splits.len() > 10);
+            assert!(tree.splits.len() > 10 && tree.splits.iter().any(|made| made.split.feature == 4));
             let mut all: Vec<u32> = leaves.concat();
             all.sort_unstable();
             assert!(all.iter().copied().eq(0..N as u32));
@@ -212,7 +213,8 @@ fn heavy_rows_do_not_hide_light_ones() {
     // Weights 1,000,000 : 1: the heavy half says nothing, the light half has a clean step.
     let n = 2_000;
     let x = FeatureColumn::Number((0..n).map(|r| (r / 2 % 100) as f64).collect());
-    let matrix = Binner { max_bin: 255, min_data_in_bin: 1, seed: 0 }.bin(&Features::new(n, vec![x]));
+    let matrix =
+        Binner { max_bin: 255, min_data_in_bin: 1, max_levels: MOST_LEVELS, seed: 0 }.bin(&Features::new(n, vec![x]));
     let pair = |r: usize| {
         let (heavy, step) = (r.is_multiple_of(2), if r / 2 % 100 < 30 { 1.0 } else { -1.0 });
         if heavy { GradientPair { gradient: 0.0, hessian: 1e6 } } else { GradientPair { gradient: step, hessian: 1.0 } }

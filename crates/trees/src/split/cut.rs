@@ -3,6 +3,7 @@
 //! First the sums left of every cut, then which cuts beat the best so far. Few do, and those are looked at one by one.
 
 use crate::gradient::{Sums, Units};
+use crate::histogram::BinSums;
 use crate::kernels::widest;
 use crate::split::{SplitParams, Weighed, weigh};
 
@@ -16,9 +17,10 @@ pub(super) struct Node<'a> {
     pub(super) units: Units,
 }
 
-/// A cut after a bin.
+/// A cut.
 pub(super) struct Cut {
-    pub(super) bin: usize,
+    /// Position of the last bin on the left.
+    pub(super) last_left: usize,
     pub(super) missing_left: bool,
     /// Score of both children.
     pub(super) score: f64,
@@ -31,7 +33,7 @@ pub(super) struct Memory {
     with_missing: Lefts,
 }
 
-/// Sums left of every cut, in whole blocks. Where a side has too few rows, or a cut is none, the hessian is NaN, which is never heavy enough.
+/// Sums left of every cut, in whole blocks. Where a side has too few rows, the hessian is NaN, which is never heavy enough.
 #[derive(Debug, Default)]
 struct Lefts {
     gradients: Vec<f64>,
@@ -39,18 +41,17 @@ struct Lefts {
 }
 
 impl Lefts {
-    fn fill(&mut self, sums: &[Sums], start: Sums, node: &Node<'_>) {
-        let n = sums.len().next_multiple_of(BLOCK);
+    fn fill(&mut self, bins: &[BinSums], start: Sums, node: &Node<'_>) {
+        let n = bins.len().next_multiple_of(BLOCK);
         self.gradients.resize(n, 0.0);
         self.hessians.resize(n, 0.0);
-        self.hessians[sums.len()..].fill(f64::NAN);
+        self.hessians[bins.len()..].fill(f64::NAN);
         let least = node.params.min_child_samples.max(1);
         let mut left = start;
-        for ((sum, gradient), hessian) in sums.iter().zip(&mut self.gradients).zip(&mut self.hessians) {
-            left = left + *sum;
+        for ((bin, gradient), hessian) in bins.iter().zip(&mut self.gradients).zip(&mut self.hessians) {
+            left = left + bin.sums;
             let side = weigh(left, node.units);
-            // A cut after an empty bin is one after an earlier bin, or parts missing values from all others.
-            let is_enough = (sum.count > 0) & (left.count >= least) & (node.total.count - left.count >= least);
+            let is_enough = (left.count >= least) & (node.total.count - left.count >= least);
             *gradient = side.gradient;
             *hessian = if is_enough { side.hessian } else { f64::NAN };
         }
@@ -59,13 +60,13 @@ impl Lefts {
 
 /// The first of the best cuts, if its children score more than `score`; missing values are tried on the right, then on the
 /// left.
-pub(super) fn best(sums: &[Sums], missing: Sums, node: &Node<'_>, score: f64, memory: &mut Memory) -> Option<Cut> {
+pub(super) fn best(bins: &[BinSums], missing: Sums, node: &Node<'_>, score: f64, memory: &mut Memory) -> Option<Cut> {
     let scorer = Scorer::new(node.params, weigh(node.total, node.units));
-    memory.lefts.fill(sums, Sums::default(), node);
+    memory.lefts.fill(bins, Sums::default(), node);
     if missing.count == 0 {
         return search(&[&memory.lefts], &scorer, score);
     }
-    memory.with_missing.fill(sums, missing, node);
+    memory.with_missing.fill(bins, missing, node);
     search(&[&memory.lefts, &memory.with_missing], &scorer, score)
 }
 
@@ -122,7 +123,7 @@ widest! {
                     let (above, below) = scorer.fraction(lefts.gradients[bin], lefts.hessians[bin]);
                     if above > least * below {
                         least = above / below;
-                        best = Some(Cut { bin, missing_left: i == 1, score: least });
+                        best = Some(Cut { last_left: bin, missing_left: i == 1, score: least });
                     }
                 }
             }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tabwright_model::{FeatureColumn, Features};
 
 use super::*;
-use crate::binning::Binner;
+use crate::binning::{Binner, MOST_LEVELS};
 use crate::fixtures::rounded;
 use crate::gradient::{GradientPair, Kind};
 use crate::histogram::NodeRows;
@@ -35,7 +35,8 @@ fn category(codes: &[u32], n_codes: u32) -> FeatureColumn {
 /// The best split of all rows by gradients, with hessians of 1.
 fn find(columns: Vec<FeatureColumn>, gradients: &[f64], params: &SplitParams) -> (Option<BinSplit>, BinnedMatrix) {
     let n = gradients.len();
-    let matrix = Binner { max_bin: 255, min_data_in_bin: 1, seed: 0 }.bin(&Features::new(n, columns));
+    let matrix =
+        Binner { max_bin: 255, min_data_in_bin: 1, max_levels: MOST_LEVELS, seed: 0 }.bin(&Features::new(n, columns));
     let layout = Layout::new(&matrix);
     let pairs: Vec<GradientPair> = gradients.iter().map(|&gradient| GradientPair { gradient, hessian: 1.0 }).collect();
     let fixed = rounded(&pairs, Kind::Constant(1.0));
@@ -50,7 +51,7 @@ fn find(columns: Vec<FeatureColumn>, gradients: &[f64], params: &SplitParams) ->
 
 fn rows_left(split: &BinSplit, matrix: &BinnedMatrix) -> Vec<bool> {
     let table = split.table(&matrix.features()[split.feature]);
-    matrix.column(split.feature).iter().map(|&code| table[code as usize]).collect()
+    (0..matrix.n_rows()).map(|row| table[matrix.column(split.feature).bin(row)]).collect()
 }
 
 #[test]
