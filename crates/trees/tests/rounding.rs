@@ -227,20 +227,17 @@ fn compare(problem: impl Fn(u64) -> Problem) -> (f64, f64) {
 #[test]
 fn weights_of_a_million_to_one() {
     let (rounded, plain) = compare(heavy_weights);
-    println!("rounded {rounded} plain {plain}");
     assert!(rounded < 1.0001 * plain, "rounded {rounded}, plain {plain}");
 }
 
 #[test]
 fn counts_over_decades() {
     let (rounded, plain) = compare(counts);
-    println!("rounded {rounded} plain {plain}");
     assert!(rounded < 1.0001 * plain, "rounded {rounded}, plain {plain}");
 }
 
 #[test]
 fn a_class_of_one_row_in_a_hundred() {
     let (rounded, plain) = compare(rare_class);
-    println!("rounded {rounded} plain {plain}");
     assert!(rounded < 1.02 * plain, "rounded {rounded}, plain {plain}");
 }
