@@ -11,6 +11,7 @@
 
 mod category;
 mod number;
+mod stream;
 
 use rayon::prelude::*;
 use tabwright_core::random::{Keyed, Purpose};
@@ -18,6 +19,7 @@ use tabwright_model::features::{CODE_FIRST, FeatureColumn, Features};
 
 pub use category::CategoryBins;
 pub use number::NumberBins;
+pub use stream::StreamBinner;
 
 /// Rows up to which edges are exact, and size of the sample beyond.
 pub const QUANTILE_ROWS: usize = 200_000;
@@ -82,8 +84,8 @@ impl Binner {
         BinnedMatrix { n_rows: features.n_rows(), features: features_bins, columns }
     }
 
-    /// The rows whose values make the edges, where those are not all.
-    fn sample(&self, n_rows: usize) -> Option<Vec<u32>> {
+    /// The rows whose values make the edges, ascending, where those are not all.
+    pub fn sample(&self, n_rows: usize) -> Option<Vec<u32>> {
         if n_rows <= QUANTILE_ROWS {
             return None;
         }
@@ -92,7 +94,9 @@ impl Binner {
             (0..n_rows as u32).into_par_iter().map(|r| (keyed.bits(u64::from(r)), r)).collect();
         keys.select_nth_unstable(QUANTILE_ROWS);
         keys.truncate(QUANTILE_ROWS);
-        Some(keys.into_iter().map(|(_, r)| r).collect())
+        let mut rows: Vec<u32> = keys.into_iter().map(|(_, r)| r).collect();
+        rows.sort_unstable();
+        Some(rows)
     }
 
     fn bin_column(&self, column: &FeatureColumn, sample: Option<&[u32]>) -> (FeatureBins, Vec<u8>) {
@@ -103,7 +107,8 @@ impl Binner {
                     Some(rows) => rows.iter().map(|&r| values[r as usize]).collect(),
                 };
                 let mut bins = NumberBins::find(sampled, self.max_bin.min(MOST_BINS), self.min_data_in_bin);
-                let (codes, has_missing) = bins.sort_rows(values);
+                let mut codes = Vec::with_capacity(values.len());
+                let has_missing = bins.append_rows(values, &mut codes);
                 (FeatureBins { bins: Bins::Number(bins), has_missing }, codes)
             }
             FeatureColumn::Code { codes, n_codes } => self.bin_category(codes, CODE_FIRST, *n_codes),
@@ -113,9 +118,8 @@ impl Binner {
 
     fn bin_category(&self, codes: &[u32], first: u32, n_codes: u32) -> (FeatureBins, Vec<u8>) {
         let bins = CategoryBins::find(codes, first..n_codes);
-        let missing = bins.len() as u8;
-        let binned: Vec<u8> = codes.iter().map(|&c| bins.bin_of(c).unwrap_or(missing)).collect();
-        let has_missing = codes.iter().any(|&c| bins.bin_of(c).is_none());
+        let mut binned = Vec::with_capacity(codes.len());
+        let has_missing = bins.append_rows(codes, &mut binned);
         (FeatureBins { bins: Bins::Category(bins), has_missing }, binned)
     }
 }
@@ -149,12 +153,9 @@ impl BinnedMatrix {
         &self.columns[feature]
     }
 
-    /// The rows of the given positions, in that order, in the same bins.
-    #[must_use]
-    pub fn take(&self, rows: &[u32]) -> BinnedMatrix {
-        let pick = |column: &Vec<u8>| rows.iter().map(|&r| column[r as usize]).collect();
-        let columns = self.columns.par_iter().map(pick).collect();
-        BinnedMatrix { n_rows: rows.len(), features: self.features.clone(), columns }
+    /// Brings all rows into the order of the given positions. A column at a time is held twice, not all of them.
+    pub fn sort(&mut self, order: &[u32]) {
+        self.columns.par_iter_mut().for_each(|column| *column = order.iter().map(|&r| column[r as usize]).collect());
     }
 }
 

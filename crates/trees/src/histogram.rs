@@ -60,7 +60,7 @@ struct Slab {
 }
 
 /// The bins of all rows, laid out for histograms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Layout {
     places: Vec<Place>,
     slabs: Vec<Slab>,
@@ -120,24 +120,6 @@ impl Layout {
     pub fn is_wide(&self) -> bool {
         self.slabs.len() >= 4 * rayon::current_num_threads()
     }
-
-    /// The same for rows in another order.
-    #[must_use]
-    pub fn take(&self, rows: &[u32]) -> Layout {
-        let slabs = self.slabs.par_iter().map(|slab| {
-            let codes = match &slab.codes {
-                Codes::Four(codes) => Codes::Four(pick(codes, rows)),
-                Codes::Eight(codes) => Codes::Eight(pick(codes, rows)),
-                Codes::Sixteen(codes) => Codes::Sixteen(pick(codes, rows)),
-            };
-            Slab { lanes: slab.lanes.clone(), cells: slab.cells.clone(), codes }
-        });
-        Layout { places: self.places.clone(), slabs: slabs.collect(), n_cells: self.n_cells }
-    }
-}
-
-fn pick<const W: usize>(codes: &[[u8; W]], rows: &[u32]) -> Vec<[u8; W]> {
-    rows.par_iter().with_min_len(1 << 14).map(|&row| codes[row as usize]).collect()
 }
 
 /// Puts features with few bins together, those with the most first.

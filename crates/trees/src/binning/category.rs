@@ -28,6 +28,13 @@ impl CategoryBins {
                 *count += 1;
             }
         }
+        CategoryBins { first_code, ..CategoryBins::of_counts(&counts, 0..levels.end - first_code) }
+    }
+
+    /// Finds the bins of levels from the number of rows of each code; codes outside of `levels` are missing.
+    pub(super) fn of_counts(counts: &[usize], levels: Range<u32>) -> Self {
+        let first_code = levels.start;
+        let counts = &counts[levels.start as usize..levels.end as usize];
         let mut present: Vec<usize> = (0..counts.len()).filter(|&c| counts[c] > 0).collect();
         let mut bin_of = vec![NO_BIN; counts.len()];
         let mut n_bins = present.len();
@@ -41,6 +48,18 @@ impl CategoryBins {
         }
         present.iter().enumerate().for_each(|(bin, &c)| bin_of[c] = bin as u8);
         CategoryBins { first_code, bin_of, n_bins }
+    }
+
+    /// Appends the bin of each row, that of rows without a level last; says whether there is such a row.
+    pub(super) fn append_rows(&self, codes: &[u32], binned: &mut Vec<u8>) -> bool {
+        let mut has_missing = false;
+        binned.extend(codes.iter().map(|&code| {
+            self.bin_of(code).unwrap_or_else(|| {
+                has_missing = true;
+                self.n_bins as u8
+            })
+        }));
+        has_missing
     }
 
     /// How many bins there are.

@@ -39,20 +39,21 @@ impl NumberBins {
         NumberBins { cuts, lower, upper }
     }
 
-    /// The bin of each value, that of missing ones last; notes the least and the largest value of each bin.
-    pub(super) fn sort_rows(&mut self, values: &[f64]) -> (Vec<u8>, bool) {
+    /// Appends the bin of each value, that of missing ones last, and notes the least and the largest value of each bin. Says
+    /// whether one is missing.
+    pub(super) fn append_rows(&mut self, values: &[f64], binned: &mut Vec<u8>) -> bool {
         let cuts = Thresholds::new(&self.cuts);
         let missing = self.lower.len() as u8;
+        let start = binned.len();
         let mut has_missing = false;
-        let codes = values.iter().map(|&x| {
+        binned.extend(values.iter().map(|&x| {
             if x.is_nan() {
                 has_missing = true;
                 return missing;
             }
             cuts.below(x)
-        });
-        let codes: Vec<u8> = codes.collect();
-        for (&code, &x) in codes.iter().zip(values) {
+        }));
+        for (&code, &x) in binned[start..].iter().zip(values) {
             if !x.is_nan() {
                 let (x, bin) = (finite(x), code as usize);
                 if x < self.lower[bin] {
@@ -63,7 +64,7 @@ impl NumberBins {
                 }
             }
         }
-        (codes, has_missing)
+        has_missing
     }
 
     /// How many bins there are.
