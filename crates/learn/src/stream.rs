@@ -50,6 +50,7 @@ impl std::fmt::Debug for Stream<'_> {
 pub struct Streamed<'a> {
     stream: Stream<'a>,
     sets: Vec<FittingSet>,
+    summaries: Vec<ColumnSummary>,
 }
 
 /// What pipelines and bins of some rows follow from.
@@ -110,15 +111,19 @@ impl<'a> Streamed<'a> {
             }
             Ok(())
         })?;
+        // Summaries keep a sample of every column until they end.
+        let facts = found.last_mut().map_or(&mut [][..], |found| &mut found.facts);
+        let summaries: Vec<_> = facts.par_iter_mut().map(ColumnFacts::take_summary).collect();
         let sets = found.into_iter().zip(sets).map(|(found, rows)| {
             Ok(FittingSet { n_rows: rows.len(), facts: found.facts, sample: found.sample.finish()? })
         });
-        Ok(Streamed { stream, sets: sets.collect::<Result<_>>()? })
+        let sets = sets.collect::<Result<_>>()?;
+        Ok(Streamed { stream, sets, summaries: summaries.into_iter().flatten().collect() })
     }
 
     /// Summaries of the inputs over the largest set of rows.
-    pub fn summaries(&self) -> Vec<ColumnSummary> {
-        self.sets.last().map_or(&[][..], |set| &set.facts).iter().filter_map(ColumnFacts::summary).collect()
+    pub fn summaries(&self) -> &[ColumnSummary] {
+        &self.summaries
     }
 
     /// Rows of the largest set, at most as many as edges are found from, with all columns.

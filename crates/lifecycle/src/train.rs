@@ -187,7 +187,7 @@ fn learn(
             prepared.warnings.extend(found);
             tell(&prepared.warnings, context);
             let (model, found) = search::search(&streamed, parts, &candidates, selection, context)?;
-            let mut summaries = streamed.summaries();
+            let mut summaries = streamed.summaries().to_vec();
             summaries.retain(|s| model.pipeline().inputs().iter().any(|input| input.name == s.name));
             (model, found, summaries)
         }

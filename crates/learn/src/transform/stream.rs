@@ -147,9 +147,9 @@ impl ColumnFacts {
         levels.chain(missing).collect()
     }
 
-    /// The summary, if one was made.
-    pub(crate) fn summary(&self) -> Option<ColumnSummary> {
-        self.summary.clone().map(Summarizer::finish)
+    /// Ends the summary, if one was made.
+    pub(crate) fn take_summary(&mut self) -> Option<ColumnSummary> {
+        self.summary.take().map(Summarizer::finish)
     }
 
     fn is_constant(&self) -> bool {

@@ -12,7 +12,7 @@ use tabwright_data::{Input, ReadOptions, StreamRequest, Survey};
 use crate::error::{Error, Result};
 
 /// Rows of a block of a stream.
-const BATCH_ROWS: usize = 32_768;
+const BATCH_ROWS: usize = 16_384;
 
 /// A keyed share of the rows: the same rows wherever they stand.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,7 +29,7 @@ pub(super) struct FileRows {
     inputs: Vec<Input>,
     options: ReadOptions,
     schema: Schema,
-    /// Bytes on disk, for progress.
+    /// How many rows the survey met.
     rows: usize,
     /// The rows that are read at all.
     sample: Option<RowSample>,
