@@ -79,9 +79,11 @@ impl Binner {
     /// Depends on the rows and the seed, not on the number of threads.
     pub fn bin(&self, features: &Features) -> BinnedMatrix {
         let sample = self.sample(features.n_rows());
-        let columns = features.columns().par_iter().map(|column| self.bin_column(column, sample.as_deref()));
-        let (features_bins, columns) = columns.unzip();
-        BinnedMatrix { n_rows: features.n_rows(), features: features_bins, columns }
+        let n_rows = features.n_rows();
+        let mut codes = vec![0; n_rows * features.columns().len()];
+        let columns = features.columns().par_iter().zip(codes.par_chunks_mut(n_rows.max(1)));
+        let features = columns.map(|(column, codes)| self.bin_column(column, sample.as_deref(), codes)).collect();
+        BinnedMatrix { n_rows, features, codes }
     }
 
     /// The rows whose values make the edges, ascending, where those are not all.
@@ -99,7 +101,8 @@ impl Binner {
         Some(rows)
     }
 
-    fn bin_column(&self, column: &FeatureColumn, sample: Option<&[u32]>) -> (FeatureBins, Vec<u8>) {
+    /// Sorts the rows of a column into bins, which `binned` takes.
+    fn bin_column(&self, column: &FeatureColumn, sample: Option<&[u32]>, binned: &mut [u8]) -> FeatureBins {
         match column {
             FeatureColumn::Number(values) => {
                 let sampled = match sample {
@@ -107,21 +110,19 @@ impl Binner {
                     Some(rows) => rows.iter().map(|&r| values[r as usize]).collect(),
                 };
                 let mut bins = NumberBins::find(sampled, self.max_bin.min(MOST_BINS), self.min_data_in_bin);
-                let mut codes = Vec::with_capacity(values.len());
-                let has_missing = bins.append_rows(values, &mut codes);
-                (FeatureBins { bins: Bins::Number(bins), has_missing }, codes)
+                let has_missing = bins.sort_rows(values, binned);
+                FeatureBins { bins: Bins::Number(bins), has_missing }
             }
-            FeatureColumn::Code { codes, n_codes } => self.bin_category(codes, CODE_FIRST, *n_codes),
-            FeatureColumn::OneHot { codes, width } => self.bin_category(codes, 0, *width),
+            FeatureColumn::Code { codes, n_codes } => bin_category(codes, CODE_FIRST, *n_codes, binned),
+            FeatureColumn::OneHot { codes, width } => bin_category(codes, 0, *width, binned),
         }
     }
+}
 
-    fn bin_category(&self, codes: &[u32], first: u32, n_codes: u32) -> (FeatureBins, Vec<u8>) {
-        let bins = CategoryBins::find(codes, first..n_codes);
-        let mut binned = Vec::with_capacity(codes.len());
-        let has_missing = bins.append_rows(codes, &mut binned);
-        (FeatureBins { bins: Bins::Category(bins), has_missing }, binned)
-    }
+fn bin_category(codes: &[u32], first: u32, n_codes: u32, binned: &mut [u8]) -> FeatureBins {
+    let bins = CategoryBins::find(codes, first..n_codes);
+    let has_missing = bins.sort_rows(codes, binned);
+    FeatureBins { bins: Bins::Category(bins), has_missing }
 }
 
 /// Rows as bins: a byte per row and feature, column by column.
@@ -129,7 +130,8 @@ impl Binner {
 pub struct BinnedMatrix {
     n_rows: usize,
     features: Vec<FeatureBins>,
-    columns: Vec<Vec<u8>>,
+    /// Of one piece, which goes back to the system as a whole.
+    codes: Vec<u8>,
 }
 
 impl BinnedMatrix {
@@ -150,12 +152,15 @@ impl BinnedMatrix {
 
     /// The bin of every row for a feature.
     pub fn column(&self, feature: usize) -> &[u8] {
-        &self.columns[feature]
+        &self.codes[feature * self.n_rows..][..self.n_rows]
     }
 
     /// Brings all rows into the order of the given positions. A column at a time is held twice, not all of them.
     pub fn sort(&mut self, order: &[u32]) {
-        self.columns.par_iter_mut().for_each(|column| *column = order.iter().map(|&r| column[r as usize]).collect());
+        self.codes.par_chunks_mut(self.n_rows.max(1)).for_each(|column| {
+            let sorted: Vec<u8> = order.iter().map(|&r| column[r as usize]).collect();
+            column.copy_from_slice(&sorted);
+        });
     }
 }
 

@@ -50,15 +50,15 @@ impl CategoryBins {
         CategoryBins { first_code, bin_of, n_bins }
     }
 
-    /// Appends the bin of each row, that of rows without a level last; says whether there is such a row.
-    pub(super) fn append_rows(&self, codes: &[u32], binned: &mut Vec<u8>) -> bool {
+    /// Finds the bin of each row, that of rows without a level last; says whether there is such a row.
+    pub(super) fn sort_rows(&self, codes: &[u32], binned: &mut [u8]) -> bool {
         let mut has_missing = false;
-        binned.extend(codes.iter().map(|&code| {
-            self.bin_of(code).unwrap_or_else(|| {
+        for (bin, &code) in binned.iter_mut().zip(codes) {
+            *bin = self.bin_of(code).unwrap_or_else(|| {
                 has_missing = true;
                 self.n_bins as u8
-            })
-        }));
+            });
+        }
         has_missing
     }
 

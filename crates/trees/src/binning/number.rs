@@ -39,21 +39,21 @@ impl NumberBins {
         NumberBins { cuts, lower, upper }
     }
 
-    /// Appends the bin of each value, that of missing ones last, and notes the least and the largest value of each bin. Says
+    /// Finds the bin of each value, that of missing ones last, and notes the least and the largest value of each bin. Says
     /// whether one is missing.
-    pub(super) fn append_rows(&mut self, values: &[f64], binned: &mut Vec<u8>) -> bool {
+    pub(super) fn sort_rows(&mut self, values: &[f64], binned: &mut [u8]) -> bool {
         let cuts = Thresholds::new(&self.cuts);
         let missing = self.lower.len() as u8;
-        let start = binned.len();
         let mut has_missing = false;
-        binned.extend(values.iter().map(|&x| {
-            if x.is_nan() {
+        for (bin, &x) in binned.iter_mut().zip(values) {
+            *bin = if x.is_nan() {
                 has_missing = true;
-                return missing;
-            }
-            cuts.below(x)
-        }));
-        for (&code, &x) in binned[start..].iter().zip(values) {
+                missing
+            } else {
+                cuts.below(x)
+            };
+        }
+        for (&code, &x) in binned.iter().zip(values) {
             if !x.is_nan() {
                 let (x, bin) = (finite(x), code as usize);
                 if x < self.lower[bin] {

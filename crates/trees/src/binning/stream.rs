@@ -11,7 +11,9 @@ use super::{BinnedMatrix, Binner, Bins, CategoryBins, FeatureBins, MOST_BINS, Nu
 pub struct StreamBinner {
     n_rows: usize,
     features: Vec<FeatureBins>,
-    columns: Vec<Vec<u8>>,
+    codes: Vec<u8>,
+    /// Rows taken in so far.
+    taken: usize,
 }
 
 impl StreamBinner {
@@ -30,20 +32,27 @@ impl StreamBinner {
         };
         let features = sample.columns().par_iter().zip(counts).map(bins);
         let features = features.map(|bins| FeatureBins { bins, has_missing: false }).collect();
-        let columns = sample.columns().par_iter().map(|_| Vec::with_capacity(n_rows)).collect();
-        StreamBinner { n_rows, features, columns }
+        StreamBinner { n_rows, features, codes: vec![0; n_rows * counts.len()], taken: 0 }
     }
 
     /// Takes in the blocks that follow, in their order.
+    ///
+    /// # Panics
+    /// If there are more rows than announced.
     pub fn push(&mut self, blocks: &[Features]) {
-        let features = self.features.par_iter_mut().zip(&mut self.columns).enumerate();
-        features.for_each(|(f, (feature, codes))| {
+        let taken = self.taken;
+        self.taken += blocks.iter().map(Features::n_rows).sum::<usize>();
+        assert!(self.taken <= self.n_rows, "invariant: no more rows come than were announced");
+        let columns = self.codes.par_chunks_mut(self.n_rows.max(1));
+        self.features.par_iter_mut().zip(columns).enumerate().for_each(|(f, (feature, codes))| {
+            let mut rest = &mut codes[taken..];
             for block in blocks {
+                let (binned, after) = rest.split_at_mut(block.n_rows());
+                rest = after;
                 let has_missing = match (&mut feature.bins, &block.columns()[f]) {
-                    (Bins::Number(bins), FeatureColumn::Number(values)) => bins.append_rows(values, codes),
-                    (Bins::Category(bins), FeatureColumn::Code { codes: of_rows, .. })
-                    | (Bins::Category(bins), FeatureColumn::OneHot { codes: of_rows, .. }) => {
-                        bins.append_rows(of_rows, codes)
+                    (Bins::Number(bins), FeatureColumn::Number(values)) => bins.sort_rows(values, binned),
+                    (Bins::Category(bins), FeatureColumn::Code { codes, .. } | FeatureColumn::OneHot { codes, .. }) => {
+                        bins.sort_rows(codes, binned)
                     }
                     _ => unreachable!("invariant: blocks and sample are the output of one pipeline"),
                 };
@@ -55,10 +64,10 @@ impl StreamBinner {
     /// The matrix that [`Binner::bin`] makes of all rows at once.
     ///
     /// # Panics
-    /// If there were more or fewer rows than announced.
+    /// If there were fewer rows than announced.
     pub fn finish(self) -> BinnedMatrix {
-        assert!(self.columns.iter().all(|c| c.len() == self.n_rows), "invariant: every announced row was pushed");
-        BinnedMatrix { n_rows: self.n_rows, features: self.features, columns: self.columns }
+        assert_eq!(self.taken, self.n_rows, "invariant: every announced row was pushed");
+        BinnedMatrix { n_rows: self.n_rows, features: self.features, codes: self.codes }
     }
 }
 

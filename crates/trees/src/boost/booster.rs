@@ -286,17 +286,18 @@ impl<'a> Booster<'a> {
 
     /// Brings rows, with all that belongs to them, into the order that the last tree brought them into.
     fn sort_rows(&mut self) {
-        let (order, n_outputs) = (&self.order(), self.outputs.len());
-        let pick = |values: &[f64]| self::pick(values, order, 1).into();
-        // Laid out anew, so that the bins are never held more than twice.
+        // The bins are laid out anew at the end, so that nothing is held twice beside them.
         self.layout = Layout::default();
-        self.matrix.sort(order);
-        self.layout = Layout::new(&self.matrix);
+        let (order, n_outputs) = (self.order(), self.outputs.len());
+        let pick = |values: &[f64]| self::pick(values, &order, 1).into();
+        self.matrix.sort(&order);
         self.values = pick(&self.values);
         self.weights = self.weights.as_ref().map(|weights| pick(weights));
         self.ids = order.par_iter().map(|&row| self.ids[row as usize]).collect();
-        self.scores = self::pick(&self.scores, order, n_outputs);
-        self.outputs.iter_mut().for_each(|output| output.leaf_of = output.leaf_of.take(order));
+        self.scores = self::pick(&self.scores, &order, n_outputs);
+        self.outputs.iter_mut().for_each(|output| output.leaf_of = output.leaf_of.take(&order));
+        drop(order);
+        self.layout = Layout::new(&self.matrix);
     }
 
     /// The rows by the leaves of the last tree, from left to right.
