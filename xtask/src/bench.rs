@@ -14,13 +14,14 @@ struct Bench {
     what: &'static str,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench { name: "read", what: "CSV to a typed table, against Polars" },
     Bench { name: "candidates", what: "test scores of every candidate, against its namesake" },
     Bench { name: "agreement", what: "linear models and metrics, against scikit-learn's numbers" },
     Bench { name: "scripts", what: "time and memory of a whole training, against the usual scikit-learn scripts" },
     Bench { name: "predict", what: "rows predicted from CSV to CSV: speed and memory" },
     Bench { name: "trees", what: "tree engines, against LightGBM, XGBoost, CatBoost, scikit-learn and hessboost" },
+    Bench { name: "stream", what: "training on one to ten million rows: time and memory" },
 ];
 
 /// Runs the comparisons that are named, or all; what follows `--` goes to the program.

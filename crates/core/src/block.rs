@@ -2,12 +2,16 @@
 //!
 //! A block is what travels (one online row is a block of one); a table is a block with a schema, held whole.
 
+mod build;
+
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::{Error, Field, Kind, Result, Role, Schema};
+
+pub use build::TableBuilder;
 
 /// Marks a missing value among whole numbers and timestamps. A cell that holds this very number is read as a float.
 pub const MISSING_INTEGER: i64 = i64::MIN;
@@ -270,6 +274,7 @@ impl Block {
 pub struct Table {
     schema: Schema,
     block: Block,
+    row_hashes: Option<Vec<u64>>,
 }
 
 impl Table {
@@ -289,7 +294,7 @@ impl Table {
             }
             other => other,
         })?;
-        Ok(Table { schema, block })
+        Ok(Table { schema, block, row_hashes: None })
     }
 
     /// What the columns are.
@@ -320,6 +325,27 @@ impl Table {
         Ok(self.column(self.schema.require(name)?))
     }
 
+    /// Says that this table has some columns of a wider one, whose rows have these hashes
+    /// ([`row_hashes`](crate::split::row_hashes) over all columns that are not ignored). Its rows are then told apart by them.
+    ///
+    /// # Panics
+    /// If there is not one for each row.
+    #[must_use]
+    pub fn with_row_hashes(self, hashes: Vec<u64>) -> Self {
+        assert_eq!(hashes.len(), self.n_rows(), "invariant: one hash per row");
+        Table { row_hashes: Some(hashes), ..self }
+    }
+
+    /// The hashes of the rows of the wider table that this one has some columns of.
+    pub fn row_hashes(&self) -> Option<&[u64]> {
+        self.row_hashes.as_deref()
+    }
+
+    /// Takes the hashes of the rows away.
+    pub fn take_row_hashes(&mut self) -> Option<Vec<u64>> {
+        self.row_hashes.take()
+    }
+
     /// Gives a column another role.
     pub fn set_role(&mut self, position: usize, role: Role) {
         self.schema.set_role(position, role);
@@ -339,7 +365,8 @@ impl Table {
     #[must_use]
     pub fn take(&self, rows: &[u32]) -> Table {
         let columns = self.block.columns.iter().map(|c| c.take(rows)).collect();
-        Table { schema: self.schema.clone(), block: Block { columns, n_rows: rows.len() } }
+        let row_hashes = self.row_hashes.as_ref().map(|hashes| rows.iter().map(|&r| hashes[r as usize]).collect());
+        Table { schema: self.schema.clone(), block: Block { columns, n_rows: rows.len() }, row_hashes }
     }
 
     /// Takes schema and columns apart.

@@ -56,6 +56,15 @@ pub enum Error {
         /// What is allowed.
         allowed: String,
     },
+    /// Rows that were read before cannot be read again.
+    #[error("{message}")]
+    Source {
+        /// What went wrong, and where.
+        message: String,
+    },
+    /// The wish to stop, between two blocks of rows.
+    #[error("stopped")]
+    Cancelled,
     /// The rows cannot be used for what was asked.
     #[error("{message}")]
     Unusable {

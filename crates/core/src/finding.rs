@@ -10,8 +10,8 @@ mod duplicate;
 mod identifier;
 mod leak;
 
-pub use duplicate::duplicate_rows;
-pub use identifier::identifier_like;
+pub use duplicate::{duplicate_rows, repeated_rows};
+pub use identifier::{WholeNumbers, identifier_like, identifier_tokens};
 
 /// Share of missing values beyond which a column is nearly empty.
 const NEARLY_EMPTY: f64 = 0.95;

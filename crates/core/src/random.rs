@@ -25,6 +25,8 @@ pub enum Purpose {
     Example = 9,
     /// Row subsampling of a boosting round.
     Subsample = 10,
+    /// Rows that a memory limit leaves.
+    MemorySample = 11,
 }
 
 /// A stateless generator.

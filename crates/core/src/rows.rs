@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::{Block, Column, Schema, Table};
+use crate::{Block, Column, Result, Schema, Table};
 
 /// Rows in one pass of a fit: sums run over blocks of this many rows, so they do not depend on the number of threads.
 pub const BLOCK_ROWS: usize = 8_192;
@@ -93,6 +93,15 @@ impl<'a> Rows<'a> {
         self.block.column(position)
     }
 
+    /// Other rows of the same block.
+    #[must_use]
+    pub fn at<'b>(&self, set: RowSet<'b>) -> Rows<'b>
+    where
+        'a: 'b,
+    {
+        Rows { block: self.block, set }
+    }
+
     /// Part of the rows, by position.
     #[must_use]
     pub fn slice(&self, positions: Range<usize>) -> Rows<'a> {
@@ -100,14 +109,17 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// A stream of rows that can be read again and again: what a fit reads. A table is one; a file or a part of a
-/// cluster can be another.
+/// A stream of rows that can be read again and again: what a fit of few passes reads. A table is one, a file another; a
+/// part of a cluster can be one too.
 pub trait Source: Sync {
     /// What the columns are.
     fn schema(&self) -> &Schema;
 
-    /// Lends the rows to `visit`, in order, at most [`BLOCK_ROWS`] at a time and exactly that many except at the end.
-    fn scan(&self, visit: &mut dyn FnMut(Rows<'_>));
+    /// Lends the rows to `visit`, in order, some at a time: the same rows in every pass.
+    ///
+    /// # Errors
+    /// [`Error::Source`](crate::Error::Source) if the rows cannot be read again, or what `visit` returns.
+    fn scan(&self, visit: &mut dyn FnMut(Rows<'_>) -> Result<()>) -> Result<()>;
 }
 
 /// Some rows of a table, for one fit: a split or a fold.
@@ -154,10 +166,9 @@ impl Source for View<'_> {
         self.table.schema()
     }
 
-    fn scan(&self, visit: &mut dyn FnMut(Rows<'_>)) {
+    fn scan(&self, visit: &mut dyn FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
         let rows = self.rows();
-        for start in (0..rows.len()).step_by(BLOCK_ROWS) {
-            visit(rows.slice(start..(start + BLOCK_ROWS).min(rows.len())));
-        }
+        let mut starts = (0..rows.len()).step_by(BLOCK_ROWS);
+        starts.try_for_each(|start| visit(rows.slice(start..(start + BLOCK_ROWS).min(rows.len()))))
     }
 }

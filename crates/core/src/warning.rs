@@ -90,6 +90,8 @@ codes! {
     FewRows = "few_rows",
     /// The parts of the split differ from what was asked for.
     SplitShares = "split_shares",
+    /// A memory limit was kept with fewer bins or fewer rows.
+    MemoryLimit = "memory_limit",
     /// A setting has no effect here.
     NoEffect = "no_effect",
 }

@@ -14,9 +14,13 @@ pub(crate) struct Assembler {
     /// Its name.
     pub(crate) name: String,
     mode: Mode,
+    /// Whether values are kept; a survey only wants to know what they are.
+    keeps: bool,
     state: State,
     rows: usize,
     pieces: usize,
+    /// Whether any cell of a kind asked for has a value.
+    has_value: bool,
     /// Whether a token was taken as missing: if the column turns out to be strings, it was a level.
     tokens: bool,
     infinite: Option<(usize, String)>,
@@ -63,14 +67,16 @@ pub(crate) struct Finished {
 }
 
 impl Assembler {
-    /// Begins a column after `pieces` pieces with `rows` rows in which it did not occur.
-    pub(crate) fn new(name: String, mode: Mode, pieces: usize, rows: usize) -> Self {
+    /// Begins a column at the first piece. One that does not keep its values tells its kind, and what is to be said about it.
+    pub(crate) fn new(name: String, mode: Mode, keeps: bool) -> Self {
         Assembler {
             name,
             mode,
+            keeps,
             state: State::Missing,
-            rows,
-            pieces,
+            rows: 0,
+            pieces: 0,
+            has_value: false,
             tokens: false,
             infinite: None,
             overflow: None,
@@ -98,6 +104,9 @@ impl Assembler {
         {
             self.large = Some((self.rows + row, bytes));
         }
+        if matches!(self.mode, Mode::Forced(_)) && !self.has_value {
+            self.has_value = part.values.has_value();
+        }
         if self.mode != Mode::Skip {
             self.state = self.join(part.rows, part.values, part.tokens);
         }
@@ -107,18 +116,27 @@ impl Assembler {
     }
 
     fn join(&mut self, rows: usize, values: Values, tokens: bool) -> State {
-        let before = self.rows;
+        let (before, keeps) = (self.rows, self.keeps);
         match (std::mem::replace(&mut self.state, State::Missing), values) {
             (State::Missing, Values::Missing) => State::Missing,
-            (State::Missing, Values::Integer(v)) => State::Integer(after_missing(before, MISSING_INTEGER, v)),
-            (State::Missing, Values::Float(v)) => State::Float(after_missing(before, f64::NAN, v)),
-            (State::Missing, Values::Boolean(v)) => State::Boolean(after_missing(before, MISSING_CODE, v)),
-            (State::Missing, Values::Timestamp(v)) => State::Timestamp(after_missing(before, MISSING_INTEGER, v)),
+            (State::Missing, Values::Integer(v)) => State::Integer(begun(keeps, before, MISSING_INTEGER, v)),
+            (State::Missing, Values::Float(v)) => State::Float(begun(keeps, before, f64::NAN, v)),
+            (State::Missing, Values::Boolean(v)) => State::Boolean(begun(keeps, before, MISSING_CODE, v)),
+            (State::Missing, Values::Timestamp(v)) => State::Timestamp(begun(keeps, before, MISSING_INTEGER, v)),
             (State::Missing, Values::Text(v)) if !self.tokens => {
-                let mut column = TextColumn::missing(before);
+                let mut column = TextColumn::missing(before, keeps);
                 column.append(&v);
                 State::Text(column)
             }
+            // What is not kept has no values to join.
+            (state @ (State::Integer(_) | State::Float(_)), Values::Integer(_)) if !keeps => state,
+            (State::Integer(_) | State::Float(_), Values::Float(_)) if !keeps => State::Float(Vec::new()),
+            (state @ State::Boolean(_), Values::Boolean(_)) if !keeps => state,
+            (state @ State::Timestamp(_), Values::Timestamp(_)) if !keeps => state,
+            (
+                state @ (State::Integer(_) | State::Float(_) | State::Boolean(_) | State::Timestamp(_)),
+                Values::Missing,
+            ) if !keeps => state,
             (State::Integer(all), Values::Integer(v)) => State::Integer(extended(all, &v)),
             (State::Float(all), Values::Float(v)) => State::Float(extended(all, &v)),
             (State::Boolean(all), Values::Boolean(v)) => State::Boolean(extended(all, &v)),
@@ -141,19 +159,32 @@ impl Assembler {
             }
             (State::Text(prefix), _) => State::Pending { prefix, prefix_pieces: self.pieces, rest: vec![None] },
             (State::Pending { prefix, prefix_pieces, mut rest }, values) => {
-                rest.push(text_of(rows, values, tokens));
+                rest.push(self.text_of(rows, values, tokens));
                 State::Pending { prefix, prefix_pieces, rest }
             }
             (_, values) => {
                 let mut rest = vec![None; self.pieces];
-                rest.push(text_of(rows, values, tokens));
-                State::Pending { prefix: TextColumn::default(), prefix_pieces: 0, rest }
+                rest.push(self.text_of(rows, values, tokens));
+                State::Pending { prefix: TextColumn::missing(0, keeps), prefix_pieces: 0, rest }
             }
+        }
+    }
+
+    /// The text of a piece, if it is still known.
+    fn text_of(&self, rows: usize, values: Values, tokens: bool) -> Option<TextPart> {
+        match values {
+            _ if !self.keeps => None,
+            Values::Text(text) => Some(text),
+            Values::Missing if !tokens => Some(TextPart::missing(rows)),
+            _ => None,
         }
     }
 
     /// Makes room for so many rows in all, where the state is typed already.
     pub(crate) fn reserve(&mut self, rows: usize) {
+        if !self.keeps {
+            return;
+        }
         let more = rows.saturating_sub(self.rows);
         match &mut self.state {
             State::Integer(v) | State::Timestamp(v) => v.reserve(more),
@@ -205,7 +236,7 @@ impl Assembler {
         let (kind, column) = match self.state {
             State::Missing => {
                 notes.push(Note::AllMissing);
-                (Kind::Float, Column::Float(vec![f64::NAN; self.rows]))
+                (Kind::Float, Column::Float(vec![f64::NAN; if self.keeps { self.rows } else { 0 }]))
             }
             State::Integer(v) => (Kind::Integer, Column::Integer(shrunk(v))),
             State::Float(v) => (Kind::Float, Column::Float(shrunk(v))),
@@ -213,12 +244,14 @@ impl Assembler {
             State::Boolean(v) => {
                 (Kind::Boolean, Column::Category(Category { codes: shrunk(v), levels: infer::boolean_levels() }))
             }
-            State::Text(column) | State::Pending { prefix: column, .. } => match self.mode {
+            State::Text(mut column) | State::Pending { prefix: mut column, .. } => match self.mode {
                 Mode::Forced(kind) => (kind, Column::Category(column.finish())),
                 _ => {
-                    let (kind, column, found) = infer::infer(column.finish(), rules);
+                    let tally = column.tally();
+                    let category = column.finish();
+                    let (kind, found) = infer::judge(&category.levels, &tally, rules);
                     notes = found;
-                    (kind, column)
+                    (kind, infer::convert(category, kind, rules))
                 }
             },
         };
@@ -227,15 +260,11 @@ impl Assembler {
             notes.extend(self.overflow.map(|(row, text)| Note::Overflow { row, text }));
             notes.extend(self.infinite.map(|(row, text)| Note::Infinite { row, text }));
         }
-        if matches!(self.mode, Mode::Forced(_)) && !notes.contains(&Note::AllMissing) && all_missing(&column) {
+        if matches!(self.mode, Mode::Forced(_)) && !notes.contains(&Note::AllMissing) && !self.has_value {
             notes.push(Note::AllMissing);
         }
         Finished { name: self.name, kind, column, notes, refused: self.refused, large: self.large }
     }
-}
-
-fn all_missing(column: &Column) -> bool {
-    (0..column.len()).all(|row| column.is_missing(row))
 }
 
 fn shrunk<T>(mut values: Vec<T>) -> Vec<T> {
@@ -243,7 +272,10 @@ fn shrunk<T>(mut values: Vec<T>) -> Vec<T> {
     values
 }
 
-fn after_missing<T: Copy>(rows: usize, missing: T, values: Vec<T>) -> Vec<T> {
+fn begun<T: Copy>(keeps: bool, rows: usize, missing: T, values: Vec<T>) -> Vec<T> {
+    if !keeps {
+        return Vec::new();
+    }
     if rows == 0 {
         return values;
     }
@@ -261,13 +293,4 @@ fn extended<T: Copy>(mut all: Vec<T>, more: &[T]) -> Vec<T> {
 fn resized<T: Copy>(mut all: Vec<T>, rows: usize, missing: T) -> Vec<T> {
     all.resize(rows, missing);
     all
-}
-
-/// The text of a piece, if it is still known.
-fn text_of(rows: usize, values: Values, tokens: bool) -> Option<TextPart> {
-    match values {
-        Values::Text(text) => Some(text),
-        Values::Missing if !tokens => Some(TextPart::missing(rows)),
-        _ => None,
-    }
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tabwright_core::{Category, Column, Table};
+use tabwright_core::{Category, Column, Schema, Table};
 
 /// Values that are hashed at a time.
 const CHUNK: usize = 4096;
@@ -48,6 +48,18 @@ impl Fingerprint {
             columns: fields.len() as u64,
         }
     }
+}
+
+/// BLAKE3 (hex) over names and kinds of columns and the hashes of all rows, in order: what identifies the content of rows that
+/// stream by, whose strings are never numbered.
+pub fn fingerprint_of_rows(schema: &Schema, row_hashes: &[u64]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for field in schema.fields() {
+        hash_text(&mut hasher, &field.name);
+        hash_text(&mut hasher, field.kind.name());
+    }
+    hash_values(&mut hasher, row_hashes, |hash| hash.to_le_bytes());
+    hasher.finalize().to_hex().to_string()
 }
 
 fn hash_text(hasher: &mut blake3::Hasher, text: &str) {

@@ -10,6 +10,7 @@ use tabwright_core::{Category, Column, Kind, Levels};
 use crate::missing::{self, trim};
 use crate::number::{self, Number};
 use crate::part::{self, Rules};
+use crate::text::LevelTally;
 use crate::time;
 
 /// Share of numbers from which a column that is no numeric one is called nearly numeric.
@@ -74,42 +75,85 @@ struct Tally {
     overflow: bool,
 }
 
-/// Decides the kind of a column of strings and converts it.
-pub(crate) fn infer(category: Category, rules: &Rules) -> (Kind, Column, Vec<Note>) {
-    let levels = &category.levels;
-    let mut counts = vec![0_u64; levels.len()];
-    for &code in category.codes.iter().filter(|c| **c != MISSING_CODE) {
-        counts[code as usize] += 1;
-    }
+/// Decides the kind of a column of strings: what it means, and what is to be said about it.
+pub(crate) fn judge(levels: &Levels, occurrence: &LevelTally, rules: &Rules) -> (Kind, Vec<Note>) {
+    let counts = &occurrence.counts;
     let cells: u64 = counts.iter().sum();
-    let tally = tally(levels, &counts, rules);
+    let tally = tally(levels, counts, rules);
     let rest = cells - tally.tokens;
     if rest == 0 {
-        return (Kind::Float, Column::Float(vec![f64::NAN; category.codes.len()]), vec![Note::AllMissing]);
+        return (Kind::Float, vec![Note::AllMissing]);
     }
+    // Codes follow the order of first appearance, so the lowest is the first.
+    let first = |test: &dyn Fn(&str) -> bool| {
+        let (code, level) = levels.iter().enumerate().find(|(_, l)| test(l))?;
+        Some((occurrence.first_rows[code], level.to_owned()))
+    };
+    let parse = |l: &str| number::parse(trim(l).as_bytes());
+    let mut notes = Vec::new();
     if tally.numbers == rest && !tally.padded && (tally.fractional || !tally.big) {
-        return numeric(&category, &tally);
+        if tally.overflow
+            && let Some((row, text)) = first(&|l| parse(l) == Some(Number::Overflow))
+        {
+            notes.push(Note::Overflow { row, text });
+        }
+        if tally.infinite
+            && let Some((row, text)) = first(&|l| matches!(parse(l), Some(Number::Infinite(_))))
+        {
+            notes.push(Note::Infinite { row, text });
+        }
+        return (if tally.fractional { Kind::Float } else { Kind::Integer }, notes);
     }
     if tally.booleans == rest {
-        let map: Vec<u32> = levels.iter().map(|l| part::boolean(trim(l)).unwrap_or(MISSING_CODE)).collect();
-        let codes = lookup(&category.codes, &map, MISSING_CODE);
-        return (Kind::Boolean, Column::Category(Category { codes, levels: boolean_levels() }), Vec::new());
+        return (Kind::Boolean, notes);
     }
     if tally.times == rest {
-        let read = |l: &str| time::parse(trim(l).as_bytes(), &rules.zone).unwrap_or(MISSING_INTEGER);
-        let map: Vec<i64> = levels.iter().map(read).collect();
-        return (Kind::Timestamp, Column::Timestamp(lookup(&category.codes, &map, MISSING_INTEGER)), Vec::new());
+        return (Kind::Timestamp, notes);
     }
-    let mut notes = Vec::new();
     if tally.numbers < rest && tally.numbers as f64 >= NEARLY * rest as f64 {
-        let is_other = |l: &str| !missing::is_token(trim(l).as_bytes()) && number::parse(trim(l).as_bytes()).is_none();
-        if let Some((row, text)) = first_row(&category, is_other) {
+        let is_other = |l: &str| !missing::is_token(trim(l).as_bytes()) && parse(l).is_none();
+        if let Some((row, text)) = first(&is_other) {
             notes.push(Note::NearlyNumeric { row, text, share: tally.numbers as f64 / rest as f64 });
         }
     }
     notes.extend(mixed_dates(levels));
-    let kind = kind_of_strings(levels, &counts, cells);
-    (kind, Column::Category(category), notes)
+    (kind_of_strings(levels, counts, cells), notes)
+}
+
+/// Converts a column of strings to the kind that it was found to have.
+pub(crate) fn convert(category: Category, kind: Kind, rules: &Rules) -> Column {
+    let (levels, codes) = (&category.levels, &category.codes);
+    let parse = |l: &str| number::parse(trim(l).as_bytes());
+    match kind {
+        Kind::Float => {
+            let is_token = |l: &str| missing::is_token(trim(l).as_bytes());
+            let value = |l: &str| if is_token(l) { f64::NAN } else { parse(l).map_or(f64::NAN, Number::value) };
+            Column::Float(lookup(codes, &levels.iter().map(value).collect::<Vec<_>>(), f64::NAN))
+        }
+        Kind::Integer => {
+            let value = |l: &str| match parse(l) {
+                Some(Number::Integer(value)) => value,
+                _ => MISSING_INTEGER,
+            };
+            Column::Integer(lookup(codes, &levels.iter().map(value).collect::<Vec<_>>(), MISSING_INTEGER))
+        }
+        Kind::Boolean => {
+            let map: Vec<u32> = levels.iter().map(|l| part::boolean(trim(l)).unwrap_or(MISSING_CODE)).collect();
+            Column::Category(Category { codes: lookup(codes, &map, MISSING_CODE), levels: boolean_levels() })
+        }
+        Kind::Timestamp => {
+            let read = |l: &str| time::parse(trim(l).as_bytes(), &rules.zone).unwrap_or(MISSING_INTEGER);
+            Column::Timestamp(lookup(codes, &levels.iter().map(read).collect::<Vec<_>>(), MISSING_INTEGER))
+        }
+        Kind::Categorical | Kind::Text => Column::Category(category),
+    }
+}
+
+/// Decides and converts.
+#[cfg(test)]
+pub(crate) fn infer(category: Category, rules: &Rules) -> (Kind, Column, Vec<Note>) {
+    let (kind, notes) = judge(&category.levels, &LevelTally::of(&category.codes, category.levels.len()), rules);
+    (kind, convert(category, kind, rules), notes)
 }
 
 fn tally(levels: &Levels, counts: &[u64], rules: &Rules) -> Tally {
@@ -137,41 +181,8 @@ fn tally(levels: &Levels, counts: &[u64], rules: &Rules) -> Tally {
     tally
 }
 
-fn numeric(category: &Category, tally: &Tally) -> (Kind, Column, Vec<Note>) {
-    let parse = |l: &str| number::parse(trim(l).as_bytes());
-    let mut notes = Vec::new();
-    if tally.overflow
-        && let Some((row, text)) = first_row(category, |l| parse(l) == Some(Number::Overflow))
-    {
-        notes.push(Note::Overflow { row, text });
-    }
-    if tally.infinite
-        && let Some((row, text)) = first_row(category, |l| matches!(parse(l), Some(Number::Infinite(_))))
-    {
-        notes.push(Note::Infinite { row, text });
-    }
-    if tally.fractional {
-        let map: Vec<f64> = category.levels.iter().map(|l| parse(l).map_or(f64::NAN, Number::value)).collect();
-        (Kind::Float, Column::Float(lookup(&category.codes, &map, f64::NAN)), notes)
-    } else {
-        let read = |l: &str| match parse(l) {
-            Some(Number::Integer(value)) => value,
-            _ => MISSING_INTEGER,
-        };
-        let map: Vec<i64> = category.levels.iter().map(read).collect();
-        (Kind::Integer, Column::Integer(lookup(&category.codes, &map, MISSING_INTEGER)), notes)
-    }
-}
-
 fn lookup<T: Copy>(codes: &[u32], map: &[T], missing: T) -> Vec<T> {
     codes.iter().map(|&code| if code == MISSING_CODE { missing } else { map[code as usize] }).collect()
-}
-
-/// The first row whose level passes the test. Codes follow the order of first appearance, so the lowest is the first.
-fn first_row(category: &Category, test: impl Fn(&str) -> bool) -> Option<(usize, String)> {
-    let (code, level) = category.levels.iter().enumerate().find(|(_, l)| test(l))?;
-    let row = category.codes.iter().position(|&c| c as usize == code)?;
-    Some((row, level.to_owned()))
 }
 
 /// Two dates of different shapes, if all levels look like dates.
@@ -218,7 +229,8 @@ mod tests {
 
     fn inferred(cells: &[&str]) -> (Kind, Column, Vec<Note>) {
         let rules = Rules { na: Everywhere::default(), zone: Zone::Utc };
-        infer(Category::from_strings(cells.iter().map(|c| Some(*c).filter(|c| !c.is_empty()))), &rules)
+        let category = Category::from_strings(cells.iter().map(|c| Some(*c).filter(|c| !c.is_empty())));
+        infer(category, &rules)
     }
 
     fn kind(cells: &[&str]) -> Kind {

@@ -50,8 +50,8 @@ impl Input {
         self.compression
     }
 
-    /// Bytes on disk, for progress.
-    pub(crate) fn size(&self) -> u64 {
+    /// Bytes on disk.
+    pub fn size(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |m| m.len())
     }
 

@@ -46,12 +46,12 @@ mod write;
 
 pub use destination::{Destination, remove_unfinished};
 pub use error::{Error, Place, Position};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, fingerprint_of_rows};
 pub use format::{Compression, Format};
 pub use input::{Input, resolve_inputs};
 pub use missing::is_missing_token;
 pub use options::{Details, ReadOptions};
-pub use read::{ReadOutcome, read_table};
+pub use read::{ReadOutcome, Survey, read_table, survey};
 pub use stream::{BadRow, BlockStream, RowPlace, StreamBlock, StreamRequest, open_stream};
 pub use time::format_timestamp;
 pub use write::{TableWriter, WriteColumn, create_writer, write_table};

@@ -67,6 +67,19 @@ pub(crate) enum Values {
     Broken,
 }
 
+impl Values {
+    /// Whether any row has a value.
+    pub(crate) fn has_value(&self) -> bool {
+        match self {
+            Values::Missing | Values::Broken => false,
+            Values::Integer(v) | Values::Timestamp(v) => v.iter().any(|x| *x != MISSING_INTEGER),
+            Values::Float(v) => v.iter().any(|x| !x.is_nan()),
+            Values::Boolean(v) => v.iter().any(|x| *x != MISSING_CODE),
+            Values::Text(text) => text.has_value(),
+        }
+    }
+}
+
 /// What was seen on the way that may matter in the end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {

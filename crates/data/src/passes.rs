@@ -130,8 +130,10 @@ pub(crate) trait Parser: Sync {
 /// What a reading makes.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// The table.
+    /// The table; of a survey, its columns without a row.
     pub(crate) table: Table,
+    /// How many rows were read.
+    pub(crate) rows: usize,
     /// What the user should know.
     pub(crate) warnings: Vec<Warning>,
     /// How many rows each input gave.
@@ -153,11 +155,25 @@ struct Wave<P> {
     end: Option<Result<()>>,
 }
 
+/// What is to be read, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// What the caller says.
+    pub(crate) options: &'a ReadOptions,
+    /// How cells are read.
+    pub(crate) rules: &'a Rules,
+    /// Whether values are kept; a survey finds the kinds alone.
+    pub(crate) keeps: bool,
+    /// Is told of the progress.
+    pub(crate) context: Context<'a>,
+}
+
 /// Reads a source to a table, with all that is to be said about it.
 pub(crate) struct Reading<'a, P: Parser> {
     parser: &'a P,
     options: &'a ReadOptions,
     rules: &'a Rules,
+    keeps: bool,
     wanted: Arc<Wanted>,
     context: Context<'a>,
     columns: Vec<Assembler>,
@@ -179,21 +195,17 @@ impl<P: Parser> std::fmt::Debug for Reading<'_, P> {
 
 impl<'a, P: Parser> Reading<'a, P> {
     /// Prepares a reading. `names`: the columns, where they are known beforehand.
-    pub(crate) fn new(
-        parser: &'a P,
-        names: Option<&[String]>,
-        options: &'a ReadOptions,
-        rules: &'a Rules,
-        context: Context<'a>,
-    ) -> Self {
+    pub(crate) fn new(parser: &'a P, names: Option<&[String]>, request: &Request<'a>) -> Self {
+        let Request { options, rules, keeps, context } = *request;
         let wanted = Arc::new(Wanted::new(options));
         let columns =
-            names.unwrap_or_default().iter().map(|n| Assembler::new(n.clone(), wanted.mode(n), 0, 0)).collect();
+            names.unwrap_or_default().iter().map(|n| Assembler::new(n.clone(), wanted.mode(n), keeps)).collect();
         let positions = names.is_none().then(HashMap::new);
         Reading {
             parser,
             options,
             rules,
+            keeps,
             wanted,
             context,
             columns,
@@ -326,7 +338,7 @@ impl<'a, P: Parser> Reading<'a, P> {
                     let position = *positions.entry(name).or_insert_with_key(|name| {
                         // Parts of this wave that came before are waiting still: the column begins at the first piece.
                         let mode = self.wanted.mode(name);
-                        self.columns.push(Assembler::new(name.clone(), mode, 0, 0));
+                        self.columns.push(Assembler::new(name.clone(), mode, self.keeps));
                         let before = self.pieces.iter().map(|p| Part::missing(p.rows)).collect();
                         waiting.push(before);
                         taken.push(None);
@@ -436,7 +448,7 @@ impl<'a, P: Parser> Reading<'a, P> {
         let table = Table::new(schema, columns).map_err(|source| Error::Table { file: file(), source })?;
         let mut rows_per_input = vec![0; self.parser.inputs().len()];
         self.pieces.iter().for_each(|piece| rows_per_input[piece.file] += piece.rows);
-        Ok(Outcome { table, warnings, rows_per_input })
+        Ok(Outcome { table, rows: self.rows, warnings, rows_per_input })
     }
 
     /// Finds the places of all rows that are to be named.

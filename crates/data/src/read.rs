@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tabwright_core::{Code, Context, Event, Table, Warning, suggest};
+use tabwright_core::{Code, Context, Event, Schema, Table, Warning, suggest};
 
 use crate::arrow::table::ArrowParser;
 use crate::csv::open::CsvFile;
@@ -14,7 +14,7 @@ use crate::json::table::JsonParser;
 use crate::missing::Everywhere;
 use crate::options::Details;
 use crate::part::Rules;
-use crate::passes::{Outcome, Reading};
+use crate::passes::{Outcome, Reading, Request};
 use crate::time::Zone;
 use crate::{Error, Format, Input, ReadOptions, Result};
 
@@ -45,15 +45,50 @@ pub struct ReadOutcome {
 /// # Determinism
 /// The table does not depend on the number of threads.
 pub fn read_table(inputs: &[Input], options: &ReadOptions, context: Context<'_>) -> Result<ReadOutcome> {
+    let (Outcome { table, warnings, rows_per_input, .. }, details) = read(inputs, options, true, context)?;
+    let fingerprint = Fingerprint::of(&table);
+    Ok(ReadOutcome { table, warnings, rows_per_input, fingerprint, details })
+}
+
+/// What a pass over files found out about the table that they hold.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// Names, kinds and roles of the columns, as [`read_table`] would find them.
+    pub schema: Schema,
+    /// How many rows there are.
+    pub rows: usize,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+    /// How many rows each input gave.
+    pub rows_per_input: Vec<usize>,
+    /// What was found out about the first file.
+    pub details: Details,
+}
+
+/// Reads files as [`read_table`] does, and keeps what was found out but no row. Memory follows the distinct strings of the
+/// columns, not the rows.
+///
+/// # Errors
+/// As [`read_table`].
+///
+/// # Determinism
+/// As [`read_table`].
+pub fn survey(inputs: &[Input], options: &ReadOptions, context: Context<'_>) -> Result<Survey> {
+    let (Outcome { table, rows, warnings, rows_per_input }, details) = read(inputs, options, false, context)?;
+    Ok(Survey { schema: table.into_parts().0, rows, warnings, rows_per_input, details })
+}
+
+fn read(inputs: &[Input], options: &ReadOptions, keeps: bool, context: Context<'_>) -> Result<(Outcome, Details)> {
     let first = inputs.first().ok_or_else(|| Error::Usage("no data is named".into()))?;
     context.observer.event(Event::Phase { name: "reading", steps: None });
     let rules = rules(options)?;
+    let request = Request { options, rules: &rules, keeps, context };
     let format = options.format.unwrap_or(first.format());
-    let (Outcome { table, mut warnings, rows_per_input }, details, seen) = match format {
-        Format::Csv => read_csv(inputs, options, &rules, context)?,
+    let (mut outcome, details, seen) = match format {
+        Format::Csv => read_csv(inputs, &request)?,
         Format::Jsonl => {
             let parser = JsonParser::new(inputs, options, &rules)?;
-            let outcome = Reading::new(&parser, None, options, &rules, context).read()?;
+            let outcome = Reading::new(&parser, None, &request).read()?;
             let details = Details { encoding: Some(parser.encoding().to_owned()), ..Details::of_format(format) };
             (outcome, details, parser.seen())
         }
@@ -61,20 +96,19 @@ pub fn read_table(inputs: &[Input], options: &ReadOptions, context: Context<'_>)
             let parser = ArrowParser::new(inputs, format, options, &rules)?;
             let names = parser.names();
             check_names(&names, options)?;
-            let outcome = Reading::new(&parser, Some(&names), options, &rules, context).read()?;
+            let outcome = Reading::new(&parser, Some(&names), &request).read()?;
             (outcome, Details::of_format(format), names)
         }
     };
     check_names(&seen, options)?;
-    if table.schema().is_empty() {
+    if outcome.table.schema().is_empty() {
         return Err(Error::Usage(format!("no column of {} is left to read; see --drop", first.name())));
     }
-    if table.n_rows() == 0 {
+    if outcome.rows == 0 {
         return Err(Error::unreadable(Place::file(first.name()), "there is no row, only the names of columns"));
     }
-    warnings.sort_by_key(|w| w.column.is_some());
-    let fingerprint = Fingerprint::of(&table);
-    Ok(ReadOutcome { table, warnings, rows_per_input, fingerprint, details })
+    outcome.warnings.sort_by_key(|w| w.column.is_some());
+    Ok((outcome, details))
 }
 
 /// How cells are read, from what the options say.
@@ -84,14 +118,15 @@ pub(crate) fn rules(options: &ReadOptions) -> Result<Rules> {
 
 type Read = (Outcome, Details, Vec<String>);
 
-fn read_csv(inputs: &[Input], options: &ReadOptions, rules: &Rules, context: Context<'_>) -> Result<Read> {
+fn read_csv(inputs: &[Input], request: &Request<'_>) -> Result<Read> {
+    let options = request.options;
     let mut files: Vec<CsvFile> = inputs.iter().map(|i| CsvFile::open(i, options, None)).collect::<Result<_>>()?;
     align_headers(&mut files, options)?;
     check_names(&files[0].names, options)?;
     loop {
         let names = files[0].names.clone();
-        let parser = CsvParser::new(files.clone(), rules)?;
-        let outcome = Reading::new(&parser, Some(&names), options, rules, context).read();
+        let parser = CsvParser::new(files.clone(), request.rules)?;
+        let outcome = Reading::new(&parser, Some(&names), request).read();
         match outcome {
             Ok(mut outcome) => {
                 outcome.warnings.extend(files.iter().filter(|f| f.fell_back).map(fallback_warning));

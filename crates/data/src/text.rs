@@ -100,6 +100,11 @@ impl TextPart {
         }
     }
 
+    /// Whether any cell has a string.
+    pub(crate) fn has_value(&self) -> bool {
+        self.strings.len() > 0
+    }
+
     /// Lets go of what is only needed while the piece grows.
     pub(crate) fn seal(&mut self) {
         self.table = Table::new();
@@ -109,29 +114,90 @@ impl TextPart {
 /// The strings of a whole column so far.
 #[derive(Debug, Default)]
 pub(crate) struct TextColumn {
-    codes: Vec<u32>,
+    codes: Codes,
     /// The levels by code, with the code of each chunk's first.
     chunks: Vec<(u32, Strings)>,
     n_levels: usize,
     table: Table,
 }
 
+/// The code of every row, or what a survey keeps of them.
+#[derive(Debug)]
+enum Codes {
+    Kept(Vec<u32>),
+    Counted { rows: usize, tally: LevelTally },
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Codes::Kept(Vec::new())
+    }
+}
+
+/// How often each level occurs, and where it is met first.
+#[derive(Debug, Default)]
+pub(crate) struct LevelTally {
+    /// Rows, by code.
+    pub(crate) counts: Vec<u64>,
+    /// The first row, by code.
+    pub(crate) first_rows: Vec<usize>,
+}
+
+impl LevelTally {
+    /// Counts the codes of a column of `n_levels` levels.
+    pub(crate) fn of(codes: &[u32], n_levels: usize) -> Self {
+        let mut tally = LevelTally { counts: vec![0; n_levels], first_rows: vec![0; n_levels] };
+        for (row, &code) in codes.iter().enumerate().filter(|(_, code)| **code != MISSING_CODE) {
+            tally.add(code, row);
+        }
+        tally
+    }
+
+    fn add(&mut self, code: u32, row: usize) {
+        let code = code as usize;
+        if code >= self.counts.len() {
+            self.counts.resize(code + 1, 0);
+            self.first_rows.resize(code + 1, 0);
+        }
+        if self.counts[code] == 0 {
+            self.first_rows[code] = row;
+        }
+        self.counts[code] += 1;
+    }
+}
+
 impl TextColumn {
-    /// So many missing cells.
-    pub(crate) fn missing(rows: usize) -> Self {
-        TextColumn { codes: vec![MISSING_CODE; rows], ..TextColumn::default() }
+    /// So many missing cells. `keeps` says whether the rows are held, or only counted by level.
+    pub(crate) fn missing(rows: usize, keeps: bool) -> Self {
+        let codes = match keeps {
+            true => Codes::Kept(vec![MISSING_CODE; rows]),
+            false => Codes::Counted { rows, tally: LevelTally::default() },
+        };
+        TextColumn { codes, ..TextColumn::default() }
     }
 
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
-        self.codes.len()
+        match &self.codes {
+            Codes::Kept(codes) => codes.len(),
+            Codes::Counted { rows, .. } => *rows,
+        }
     }
 
     /// Appends a piece.
     pub(crate) fn append(&mut self, part: &TextPart) {
         let map: Vec<u32> =
             part.hashes.iter().enumerate().map(|(i, &hash)| self.intern(part.strings.get(i), hash)).collect();
-        self.codes.extend(part.codes.iter().map(|&code| if code == MISSING_CODE { code } else { map[code as usize] }));
+        let codes = part.codes.iter().map(|&code| if code == MISSING_CODE { code } else { map[code as usize] });
+        match &mut self.codes {
+            Codes::Kept(all) => all.extend(codes),
+            Codes::Counted { rows, tally } => {
+                for (i, code) in codes.enumerate().filter(|(_, code)| *code != MISSING_CODE) {
+                    tally.add(code, *rows + i);
+                }
+                *rows += part.codes.len();
+            }
+        }
     }
 
     fn intern(&mut self, text: &str, hash: u32) -> u32 {
@@ -156,18 +222,34 @@ impl TextColumn {
 
     /// Makes room for so many rows in all.
     pub(crate) fn reserve(&mut self, rows: usize) {
-        self.codes.reserve(rows.saturating_sub(self.codes.len()));
+        if let Codes::Kept(codes) = &mut self.codes {
+            codes.reserve(rows.saturating_sub(codes.len()));
+        }
     }
 
     /// Appends missing cells.
-    pub(crate) fn push_missing(&mut self, rows: usize) {
-        self.codes.resize(self.codes.len() + rows, MISSING_CODE);
+    pub(crate) fn push_missing(&mut self, more: usize) {
+        match &mut self.codes {
+            Codes::Kept(codes) => codes.resize(codes.len() + more, MISSING_CODE),
+            Codes::Counted { rows, .. } => *rows += more,
+        }
     }
 
-    /// Ends the collection. Codes follow the order of first appearance.
+    /// How often each level occurs.
+    pub(crate) fn tally(&mut self) -> LevelTally {
+        match &mut self.codes {
+            Codes::Kept(codes) => LevelTally::of(codes, self.n_levels),
+            Codes::Counted { tally, .. } => std::mem::take(tally),
+        }
+    }
+
+    /// Ends the collection. Codes follow the order of first appearance; there are none where rows were only counted.
     pub(crate) fn finish(self) -> Category {
         drop(self.table);
-        let mut codes = self.codes;
+        let mut codes = match self.codes {
+            Codes::Kept(codes) => codes,
+            Codes::Counted { .. } => Vec::new(),
+        };
         codes.shrink_to_fit();
         // Each chunk is let go when its last level is copied.
         let levels: Levels = self.chunks.into_iter().flat_map(|(_, chunk)| Level::all(chunk)).collect();

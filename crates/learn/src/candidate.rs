@@ -15,6 +15,8 @@ use std::sync::Arc;
 use tabwright_core::{Cancel, Targets, Task, Warning, suggest};
 use tabwright_model::Features;
 use tabwright_model::model::{Link, Predictor};
+use tabwright_trees::binning::Binner;
+use tabwright_trees::boost::Binned;
 
 use crate::error::{Error, Result};
 use crate::param::{Allowed, Params, Spec, Value};
@@ -63,8 +65,35 @@ impl Learned {
     }
 }
 
+/// What a learner reads of its rows beside their targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// The values of every feature: [`Learner::fit`] is asked.
+    Values,
+    /// Bins of these, which [`Learner::fit_binned`] is handed; or the values.
+    Bins(Binner),
+    /// Nothing: features without a column will do.
+    Targets,
+}
+
 /// Learns a predictor from fitting rows.
 pub trait Learner: Send + Sync {
+    /// What is read of the rows. One who reads less can learn from more rows than the memory holds.
+    fn reads(&self, _seed: u64) -> Reads {
+        Reads::Values
+    }
+
+    /// Fits on rows that are bins already; the features of the sample have no column.
+    ///
+    /// # Errors
+    /// As [`fit`](Learner::fit), and for a learner that does not read bins.
+    ///
+    /// # Determinism
+    /// The predictor is that of [`fit`](Learner::fit) on the features that the bins are of.
+    fn fit_binned(&self, _sample: &Sample<'_>, _binned: Binned) -> Result<Learned> {
+        Err(Error::Config("this learner does not read bins".into()))
+    }
+
     /// Fits on the rows of a sample.
     ///
     /// # Errors
@@ -289,6 +318,27 @@ impl Candidate {
         }
         let weighted = self.class_weighted(sample)?;
         self.learner.fit(&Sample { targets: weighted.as_ref().unwrap_or(sample.targets), ..*sample })
+    }
+
+    /// What is read of the rows.
+    pub fn reads(&self, seed: u64) -> Reads {
+        match self.params.contains(CLASS_WEIGHT.name).then(|| self.params.get(CLASS_WEIGHT.name)) {
+            // Rows without a weight are left out before they are binned; a class may be one of them.
+            Some(Value::Map(weights)) if weights.values().any(|w| *w <= 0.0) => Reads::Values,
+            _ => self.learner.reads(seed),
+        }
+    }
+
+    /// Learns a predictor from bins, as [`fit`](Candidate::fit) does from values.
+    ///
+    /// # Errors
+    /// From the learner.
+    pub fn fit_binned(&self, sample: &Sample<'_>, binned: Binned) -> Result<Learned> {
+        if baseline::has_one_answer(sample) {
+            return constant(sample);
+        }
+        let weighted = self.class_weighted(sample)?;
+        self.learner.fit_binned(&Sample { targets: weighted.as_ref().unwrap_or(sample.targets), ..*sample }, binned)
     }
 
     fn class_weighted(&self, sample: &Sample<'_>) -> Result<Option<Targets>> {

@@ -1,8 +1,9 @@
 //! One fit of one candidate: pipeline and predictor, on the same rows and no others.
 
-use tabwright_core::Table;
-use tabwright_core::{Cancel, RowSet, Rows, Targets, Task, View, Warning};
+use tabwright_core::metric::{self, Predictions};
+use tabwright_core::{Cancel, RowSet, Rows, Table, Targets, Task, View, Warning};
 use tabwright_model::Model;
+use tabwright_model::evidence::Metrics;
 use tabwright_model::model::Signature;
 
 use crate::candidate::{Candidate, Sample};
@@ -26,6 +27,8 @@ pub struct Material<'a> {
     pub transforms: &'a TransformConfig,
     /// Seed of the learners.
     pub seed: u64,
+    /// Whether fits may run side by side.
+    pub side_by_side: bool,
 }
 
 impl Material<'_> {
@@ -33,6 +36,67 @@ impl Material<'_> {
     pub fn task(&self) -> &Task {
         &self.signature.task
     }
+}
+
+/// Where fits and scores come from: a table in memory, or rows that are read again for each.
+pub trait Fits: Sync {
+    /// What is to be learned.
+    fn task(&self) -> &Task;
+
+    /// The columns that may become features.
+    fn inputs(&self) -> &Inputs;
+
+    /// Whether fits may run side by side; those that read all rows again run one by one.
+    fn side_by_side(&self) -> bool;
+
+    /// Fits pipeline and predictor of a candidate on some rows (ascending). `rounds`: those that earlier fits settled on.
+    ///
+    /// # Errors
+    /// From the pipeline, the learner or the reading.
+    fn fit(&self, candidate: &Candidate, rows: &[u32], rounds: Option<u32>, cancel: &Cancel)
+    -> Result<FittedCandidate>;
+
+    /// All metrics of a model on each of some sets of rows (ascending); those that are not defined are left out.
+    ///
+    /// # Errors
+    /// If the model cannot read the rows.
+    fn score(&self, model: &Model, sets: &[&[u32]]) -> Result<Vec<Metrics>>;
+}
+
+impl Fits for Material<'_> {
+    fn task(&self) -> &Task {
+        Material::task(self)
+    }
+
+    fn inputs(&self) -> &Inputs {
+        self.inputs
+    }
+
+    fn side_by_side(&self) -> bool {
+        self.side_by_side
+    }
+
+    fn fit(
+        &self,
+        candidate: &Candidate,
+        rows: &[u32],
+        rounds: Option<u32>,
+        cancel: &Cancel,
+    ) -> Result<FittedCandidate> {
+        fit(self, candidate, rows, rounds, cancel)
+    }
+
+    fn score(&self, model: &Model, sets: &[&[u32]]) -> Result<Vec<Metrics>> {
+        let scorer = model.bind(self.table.schema())?;
+        let predict = |rows: &&[u32]| scorer.predict(Rows::new(self.table.block(), RowSet::List(rows)));
+        Ok(sets.iter().map(|rows| metrics(Material::task(self), self.targets, rows, &predict(rows))).collect())
+    }
+}
+
+/// All metrics of the predictions of some rows; those that are not defined are left out.
+pub(crate) fn metrics(task: &Task, targets: &Targets, rows: &[u32], predictions: &Predictions) -> Metrics {
+    let scores = metric::scores(task, &targets.take(rows), predictions);
+    scores.into_iter().filter(|(_, s)| s.is_finite()).map(|(m, s)| (m.name().to_owned(), s)).collect()
 }
 
 /// A fitted model, and what came to light.

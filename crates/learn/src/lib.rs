@@ -9,6 +9,7 @@ pub mod fit;
 pub mod linear;
 pub mod param;
 pub mod search;
+pub mod stream;
 pub mod target;
 pub mod transform;
 

@@ -7,15 +7,15 @@ mod jobs;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tabwright_core::metric::{self, Metric};
+use tabwright_core::metric::Metric;
 use tabwright_core::split::Fold;
-use tabwright_core::{Cancel, Code, Context, Event, RowSet, Rows, Warning};
+use tabwright_core::{Cancel, Code, Context, Event, Warning};
 use tabwright_model::Model;
 use tabwright_model::evidence::Metrics;
 
 use crate::candidate::{BASELINE, Candidate};
 use crate::error::{Error, Result};
-use crate::fit::{self, Material};
+use crate::fit::Fits;
 
 /// Where the metric that decides is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -125,7 +125,7 @@ impl Found {
 /// [`Error::Config`] where there is nothing to choose by, [`Error::NoCandidate`] where none could be fitted,
 /// [`Error::Cancelled`] if the user stopped it before one was complete.
 pub fn search(
-    material: &Material<'_>,
+    material: &dyn Fits,
     parts: Parts<'_>,
     candidates: &[Candidate],
     selection: Selection,
@@ -163,17 +163,16 @@ pub fn search(
     let never = Cancel::new();
     let was_compared = !parts.folds.is_empty() || !parts.validation.is_empty();
     let cancel = if was_compared { &never } else { context.cancel };
-    let mut rows: Vec<u32> = [parts.train, parts.validation].concat();
-    rows.sort_unstable();
+    let rows = fitted_on(parts);
     let started = context.clock.seconds();
-    let mut fitted = fit::fit(material, &best.candidate, &rows, best.rounds, cancel)?;
+    let mut fitted = material.fit(&best.candidate, &rows, best.rounds, cancel)?;
     let mut rounds = best.rounds;
     if let (None, Some(chosen)) = (best.rounds, fitted.rounds) {
-        fitted = fit::fit(material, &best.candidate, &rows, Some(chosen), cancel)?;
+        fitted = material.fit(&best.candidate, &rows, Some(chosen), cancel)?;
         rounds = Some(chosen);
     }
     let fit_seconds = context.clock.seconds() - started;
-    if fitted.left_out.len() == material.inputs.columns.len() {
+    if fitted.left_out.len() == material.inputs().columns.len() {
         let why: Vec<String> = fitted
             .left_out
             .iter()
@@ -183,11 +182,19 @@ pub fn search(
     }
     warnings.extend(hardly_better(&leaderboard, selection));
     warnings.append(&mut fitted.warnings);
-    let train = score(material, &fitted.model, &rows)?;
-    let test = if parts.test.is_empty() { None } else { Some(score(material, &fitted.model, parts.test)?) };
+    let sets = [&rows[..], parts.test];
+    let mut scores = material.score(&fitted.model, if parts.test.is_empty() { &sets[..1] } else { &sets })?.into_iter();
+    let (train, test) = (scores.next().unwrap_or_default(), scores.next());
     context.observer.event(Event::Step { name: &best.candidate.name });
     let left_out = fitted.left_out;
     Ok((fitted.model, Found { leaderboard, train, test, rounds, left_out, warnings, fit_seconds }))
+}
+
+/// The rows that the stored model is fitted on, ascending.
+pub fn fitted_on(parts: Parts<'_>) -> Vec<u32> {
+    let mut rows: Vec<u32> = [parts.train, parts.validation].concat();
+    rows.sort_unstable();
+    rows
 }
 
 /// Says so where the best candidate does not beat the baseline by more than the spread over the folds.
@@ -245,15 +252,6 @@ fn ranked(mut lines: Vec<Line>, selection: Selection) -> Vec<Line> {
         key(b).total_cmp(&key(a)).then((a.candidate.name == BASELINE).cmp(&(b.candidate.name == BASELINE)))
     });
     lines
-}
-
-/// All metrics of a model on some rows; those that are not defined are left out.
-pub(crate) fn score(material: &Material<'_>, model: &Model, rows: &[u32]) -> Result<Metrics> {
-    let scorer = model.bind(material.table.schema())?;
-    let predictions = scorer.predict(Rows::new(material.table.block(), RowSet::List(rows)));
-    let targets = material.targets.take(rows);
-    let scores = metric::scores(material.task(), &targets, &predictions);
-    Ok(scores.into_iter().filter(|(_, s)| s.is_finite()).map(|(m, s)| (m.name().to_owned(), s)).collect())
 }
 
 /// The mean of each metric over the folds that define it.

@@ -6,15 +6,19 @@
 mod category;
 mod config;
 mod number;
+mod stream;
 
 pub use config::{
     CategoryEncoder, CategoryImpute, CategoryTransform, ColumnTransform, Family, FamilyTransforms, Fill, NumberImpute,
     NumberTransform, Scaler, TransformConfig,
 };
 
+pub use stream::needs_values;
+pub(crate) use stream::{ColumnFacts, fit as fit_facts};
+
 use rayon::prelude::*;
 use tabwright_core::finding;
-use tabwright_core::{Code, Field, Kind, View, Warning};
+use tabwright_core::{Code, Column, Field, Kind, RowSet, Schema, View, Warning};
 use tabwright_model::pipeline::{Input, Operator, Output, Pipeline, Step};
 
 use crate::error::Result;
@@ -60,9 +64,13 @@ impl Fragment {
 /// # Determinism
 /// Columns are fitted in parallel and put together in the order of the schema.
 pub fn fit(view: View<'_>, inputs: &Inputs, family: Family, config: &TransformConfig) -> Result<FittedPipeline> {
-    let schema = view.table().schema();
     let fitted: Vec<Result<Fragment, Warning>> =
         inputs.columns.par_iter().map(|&c| fit_column(view, c, inputs, family, config)).collect();
+    assemble(view.table().schema(), inputs, fitted)
+}
+
+/// Puts the fragments of the columns together.
+fn assemble(schema: &Schema, inputs: &Inputs, fitted: Vec<Result<Fragment, Warning>>) -> Result<FittedPipeline> {
     let mut left_out = Vec::new();
     let (mut names, mut steps, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
     for (&column, fragment) in inputs.columns.iter().zip(fitted) {
@@ -108,9 +116,34 @@ fn fit_column(
     let field = &view.table().schema().fields()[position];
     let column = view.table().column(position);
     let rows = view.rows().set();
+    let all_missing = || rows.iter().all(|r| column.is_missing(r));
+    let identifier = || finding::identifier_like(field, column, rows);
+    let constant = || is_constant(column, rows);
     let forced = inputs.forced.contains(&position);
-    let out = |code: Code, why: &str| Err(Warning::column(code, &field.name, why.to_owned()));
-    if rows.iter().all(|r| column.is_missing(r)) {
+    if let Some(warning) = left_out(field, family, all_missing, || identifier().filter(|_| !forced), constant) {
+        return Err(warning);
+    }
+    Ok(fit_kept(field, column, rows, &config.for_column(&field.name, family)))
+}
+
+/// Fits the transforms of a column that becomes a feature.
+fn fit_kept(field: &Field, column: &Column, rows: RowSet<'_>, transforms: &FamilyTransforms) -> Fragment {
+    match field.kind.is_coded() {
+        true => category::fit(&field.name, column, rows, transforms),
+        false => number::fit(&field.name, column, rows, transforms),
+    }
+}
+
+/// Why a column becomes no feature, if it does not.
+fn left_out(
+    field: &Field,
+    family: Family,
+    all_missing: impl FnOnce() -> bool,
+    identifier: impl FnOnce() -> Option<String>,
+    constant: impl FnOnce() -> bool,
+) -> Option<Warning> {
+    let out = |code: Code, why: &str| Some(Warning::column(code, &field.name, why.to_owned()));
+    if all_missing() {
         return out(Code::AllMissing, "every value is missing; the column is left out");
     }
     if field.kind == Kind::Text {
@@ -119,24 +152,18 @@ fn fit_column(
     if field.kind == Kind::Timestamp && family == Family::Linear {
         return out(Code::TimestampLeftOut, "timestamps are left out of linear models; trees read them as numbers");
     }
-    if !forced && let Some(reason) = finding::identifier_like(field, column, rows) {
+    if let Some(reason) = identifier() {
         let keep = format!("{reason}; it is left out of the features, `--role {}=feature` keeps it", field.name);
         return out(Code::IdentifierLike, &keep);
     }
-    if is_constant(column, rows) {
+    if constant() {
         return out(Code::Constant, "it has one value only; the column is left out");
     }
-    let transforms = config.for_column(&field.name, family);
-    if field.kind.is_coded() {
-        Ok(category::fit(&field.name, column, rows, &transforms))
-    } else {
-        Ok(number::fit(&field.name, column, rows, &transforms))
-    }
+    None
 }
 
 /// Whether all rows are equal, missing ones too.
-fn is_constant(column: &tabwright_core::Column, rows: tabwright_core::RowSet<'_>) -> bool {
-    use tabwright_core::Column;
+fn is_constant(column: &Column, rows: RowSet<'_>) -> bool {
     fn same<T: PartialEq>(mut values: impl Iterator<Item = T>) -> bool {
         values.next().is_none_or(|first| values.all(|v| v == first))
     }

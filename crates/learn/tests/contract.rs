@@ -89,6 +89,7 @@ impl Case {
             inputs: &self.inputs,
             transforms: &transforms,
             seed: 42,
+            side_by_side: true,
         };
         fit(&material, candidate, rows, None, &Cancel::new()).unwrap_or_else(|e| panic!("{}: {e}", candidate.name))
     }

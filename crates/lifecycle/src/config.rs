@@ -235,13 +235,49 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Number of threads; 0: one for each core.
     pub threads: usize,
+    /// Most memory that a training takes, such as `4GB`; empty: no limit.
+    pub memory_limit: String,
+    /// Whether the rows are held in memory.
+    pub rows_from: RowsFrom,
     /// The model file.
     pub output: String,
 }
 
+/// Where a training takes its rows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowsFrom {
+    /// Large files stream where every candidate can learn from rows that do.
+    #[default]
+    Auto,
+    /// The table is held in memory.
+    Memory,
+    /// Rows are read from the files in each pass.
+    Stream,
+}
+
+impl TrainConfig {
+    /// The memory limit in bytes, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a text that is no size.
+    pub fn memory_bytes(&self) -> Result<Option<u64>> {
+        let parse =
+            |text| crate::train::parse_bytes(text).map_err(|why| Error::Config(format!("--memory-limit: {why}")));
+        given(&self.memory_limit).map(parse).transpose()
+    }
+}
+
 impl Default for TrainConfig {
     fn default() -> Self {
-        TrainConfig { candidates: Vec::new(), seed: 42, threads: 0, output: "model.tw".into() }
+        TrainConfig {
+            candidates: Vec::new(),
+            seed: 42,
+            threads: 0,
+            memory_limit: String::new(),
+            rows_from: RowsFrom::Auto,
+            output: "model.tw".into(),
+        }
     }
 }
 

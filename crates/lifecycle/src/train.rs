@@ -1,7 +1,11 @@
 //! `train`: from files to a model file, in one road that the command line and a Rust program share.
 
 mod material;
+mod memory;
 mod report;
+mod stream;
+
+pub(crate) use memory::parse_bytes;
 
 pub use material::Prepared;
 
@@ -16,6 +20,7 @@ use tabwright_data::Input;
 use tabwright_learn::candidate::{BASELINE, Candidate, CandidateConfig, Registry};
 use tabwright_learn::fit::Material;
 use tabwright_learn::search::{self, Found, Parts, Selection};
+use tabwright_learn::stream::{Stream, Streamed};
 use tabwright_model::artifact::Artifact;
 use tabwright_model::evidence::Record;
 
@@ -69,7 +74,7 @@ pub fn train(
         ));
     }
     with_threads(config.train.threads, || {
-        let prepared = material::read(config, context)?;
+        let prepared = material::read(config, registry, context)?;
         learn(prepared, config, registry, surroundings, (started, context))
     })
 }
@@ -134,25 +139,59 @@ fn learn(
     let metric = selection_metric(config, &task)?;
     let divided = material::divide(&prepared, config)?;
     let is_compared = !divided.folds.is_empty() || !divided.split.validation.is_empty();
-    let candidates = resolve_candidates(config, &task, registry, is_compared)?;
+    let candidates = resolve_candidates(config, &task, registry, (is_compared, prepared.reading.max_bin))?;
     prepared.warnings.extend(divided.warnings.iter().cloned());
-    look_for_findings(&mut prepared, &divided.split);
-    for warning in &prepared.warnings {
-        context.observer.event(Event::Warning(warning));
-    }
-    let material = Material {
-        table: &prepared.table,
-        signature: &prepared.signature,
-        targets: &prepared.targets,
-        keys: &prepared.keys,
-        inputs: &prepared.inputs,
-        transforms: &config.features,
-        seed: config.train.seed,
-    };
     let split = &divided.split;
     let parts = Parts { train: &split.train, validation: &split.validation, test: &split.test, folds: &divided.folds };
     let selection = Selection { metric, on: config.selection.on };
-    let (model, found) = search::search(&material, parts, &candidates, selection, context)?;
+    let rows = prepared.table.n_rows();
+    let (model, found, summaries) = match prepared.stream.take() {
+        None => {
+            look_for_findings(&mut prepared, split);
+            tell(&prepared.warnings, context);
+            let material = Material {
+                table: &prepared.table,
+                signature: &prepared.signature,
+                targets: &prepared.targets,
+                keys: &prepared.keys,
+                inputs: &prepared.inputs,
+                transforms: &config.features,
+                seed: config.train.seed,
+                side_by_side: prepared.reading.side_by_side,
+            };
+            let (model, found) = search::search(&material, parts, &candidates, selection, context)?;
+            let summaries = report::summaries(&prepared, split, &model);
+            (model, found, summaries)
+        }
+        Some(source) => {
+            let hashes = prepared.table.take_row_hashes().unwrap_or_default();
+            prepared.warnings.extend(finding::repeated_rows(&hashes, split));
+            // Only the split needed them.
+            drop(hashes);
+            prepared.table = Table::default();
+            let fitted_on = search::fitted_on(parts);
+            context.observer.event(Event::Phase { name: "looking at the columns", steps: None });
+            let stream = Stream {
+                source: &source,
+                signature: &prepared.signature,
+                targets: &prepared.targets,
+                inputs: &prepared.inputs,
+                transforms: &config.features,
+                seed: config.train.seed,
+            };
+            let sets = [parts.train, &fitted_on[..]];
+            let sets = if parts.validation.is_empty() { &sets[1..] } else { &sets[..] };
+            let streamed = Streamed::new(stream, sets, context.cancel)?;
+            drop(fitted_on);
+            let found = sample_findings(&streamed, &prepared, config);
+            prepared.warnings.extend(found);
+            tell(&prepared.warnings, context);
+            let (model, found) = search::search(&streamed, parts, &candidates, selection, context)?;
+            let mut summaries = streamed.summaries().to_vec();
+            summaries.retain(|s| model.pipeline().inputs().iter().any(|input| input.name == s.name));
+            (model, found, summaries)
+        }
+    };
     let mut warnings = prepared.warnings.clone();
     for warning in found.left_out.iter().chain(&found.warnings) {
         let known = warnings.iter().any(|w| w.code == warning.code && w.column == warning.column && w.column.is_some());
@@ -161,7 +200,7 @@ fn learn(
             warnings.push(warning.clone());
         }
     }
-    let evidence = report::evidence(&prepared, &divided, config, metric, (&model, &found, &warnings));
+    let evidence = report::evidence(&prepared, &divided, config, metric, (summaries, &found, &warnings));
     let seconds = context.clock.seconds() - started;
     let record = Record {
         created_at: surroundings.created_at.clone(),
@@ -172,7 +211,6 @@ fn learn(
         fit_seconds: found.fit_seconds,
     };
     let artifact = Artifact::new(model, evidence, record);
-    let rows = prepared.table.n_rows();
     let seed = config.train.seed;
     Ok(Trained { artifact, found, metric, split: divided.split, rows, seed, warnings, seconds })
 }
@@ -185,8 +223,13 @@ fn selection_metric(config: &Config, task: &Task) -> Result<Metric> {
 }
 
 /// The candidates that are asked for, and the baseline wherever anything is compared.
-fn resolve_candidates(config: &Config, task: &Task, registry: &Registry, is_compared: bool) -> Result<Vec<Candidate>> {
-    let mut configs = config.candidate_configs()?;
+fn resolve_candidates(
+    config: &Config,
+    task: &Task,
+    registry: &Registry,
+    (is_compared, max_bin): (bool, Option<i64>),
+) -> Result<Vec<Candidate>> {
+    let mut configs = memory::with_bins(config.candidate_configs()?, max_bin);
     if configs.is_empty() {
         let named = |t: &tabwright_learn::candidate::CandidateType| CandidateConfig {
             name: t.name.clone(),
@@ -207,6 +250,23 @@ fn resolve_candidates(config: &Config, task: &Task, registry: &Registry, is_comp
         }
         None => Ok(resolved),
     }
+}
+
+fn tell(warnings: &[Warning], context: Context<'_>) {
+    warnings.iter().for_each(|warning| context.observer.event(Event::Warning(warning)));
+}
+
+/// Findings on a sample of the rows that are fitted on. What is known of all rows (which columns are left out, how many rows a
+/// class has) is said elsewhere.
+fn sample_findings(streamed: &Streamed<'_>, prepared: &Prepared, config: &Config) -> Vec<Warning> {
+    let Some(sample) = streamed.sample() else { return Vec::new() };
+    let Some(target) = sample.schema().position(&config.data.target) else { return Vec::new() };
+    let mut found = finding::findings(View::all(sample), Some(target), Some(&prepared.signature.task));
+    let of_all_rows = [Code::AllMissing, Code::Constant, Code::IdentifierLike, Code::TextLeftOut, Code::RareClass];
+    let is_feature =
+        |column: &String| sample.schema().position(column).is_some_and(|p| prepared.inputs.columns.contains(&p));
+    found.retain(|w| !of_all_rows.contains(&w.code) && w.column.as_ref().is_none_or(is_feature));
+    found
 }
 
 /// Findings on the rows that are fitted on; those of the test part stay unseen.

@@ -12,6 +12,7 @@
 
 mod category;
 mod number;
+mod stream;
 
 use rayon::prelude::*;
 use tabwright_core::random::{Keyed, Purpose};
@@ -19,6 +20,7 @@ use tabwright_model::features::{CODE_FIRST, FeatureColumn, Features};
 
 pub use category::CategoryBins;
 pub use number::NumberBins;
+pub use stream::StreamBinner;
 
 /// Rows up to which edges are exact, and size of the sample beyond.
 pub const QUANTILE_ROWS: usize = 200_000;
@@ -83,13 +85,16 @@ impl Binner {
     /// Depends on the rows and the seed, not on the number of threads.
     pub fn bin(&self, features: &Features) -> BinnedMatrix {
         let sample = self.sample(features.n_rows());
-        let columns = features.columns().par_iter().map(|column| self.bin_column(column, sample.as_deref()));
-        let (features_bins, columns) = columns.unzip();
-        BinnedMatrix { n_rows: features.n_rows(), features: features_bins, columns }
+        let n_rows = features.n_rows();
+        let mut bytes = vec![0; n_rows * features.columns().len()];
+        let columns = features.columns().par_iter().zip(bytes.par_chunks_mut(n_rows.max(1)));
+        let (features, large) =
+            columns.map(|(column, bytes)| self.bin_column(column, sample.as_deref(), bytes)).unzip();
+        BinnedMatrix { n_rows, features, bytes, large }
     }
 
-    /// The rows whose values make the edges, where those are not all.
-    fn sample(&self, n_rows: usize) -> Option<Vec<u32>> {
+    /// The rows whose values make the edges, ascending, where those are not all.
+    pub fn sample(&self, n_rows: usize) -> Option<Vec<u32>> {
         if n_rows <= QUANTILE_ROWS {
             return None;
         }
@@ -98,10 +103,13 @@ impl Binner {
             (0..n_rows as u32).into_par_iter().map(|r| (keyed.bits(u64::from(r)), r)).collect();
         keys.select_nth_unstable(QUANTILE_ROWS);
         keys.truncate(QUANTILE_ROWS);
-        Some(keys.into_iter().map(|(_, r)| r).collect())
+        let mut rows: Vec<u32> = keys.into_iter().map(|(_, r)| r).collect();
+        rows.sort_unstable();
+        Some(rows)
     }
 
-    fn bin_column(&self, column: &FeatureColumn, sample: Option<&[u32]>) -> (FeatureBins, BinColumn) {
+    /// Sorts the rows of a column into bins: into `bytes`, or, of a large category, into numbers of its own.
+    fn bin_column(&self, column: &FeatureColumn, sample: Option<&[u32]>, bytes: &mut [u8]) -> (FeatureBins, Vec<u16>) {
         match column {
             FeatureColumn::Number(values) => {
                 let sampled = match sample {
@@ -109,39 +117,34 @@ impl Binner {
                     Some(rows) => rows.iter().map(|&r| values[r as usize]).collect(),
                 };
                 let mut bins = NumberBins::find(sampled, self.max_bin.min(MOST_BINS), self.min_data_in_bin);
-                let (codes, has_missing) = bins.sort_rows(values);
-                (FeatureBins { bins: Bins::Number(bins), has_missing }, BinColumn::Bytes(codes))
+                let has_missing = bins.sort_rows(values, bytes);
+                (FeatureBins { bins: Bins::Number(bins), has_missing }, Vec::new())
             }
-            FeatureColumn::Code { codes, n_codes } => self.bin_category(codes, CODE_FIRST, *n_codes),
-            FeatureColumn::OneHot { codes, width } => self.bin_category(codes, 0, *width),
+            FeatureColumn::Code { codes, n_codes } => self.bin_category(codes, CODE_FIRST, *n_codes, bytes),
+            FeatureColumn::OneHot { codes, width } => self.bin_category(codes, 0, *width, bytes),
         }
     }
 
-    fn bin_category(&self, codes: &[u32], first: u32, n_codes: u32) -> (FeatureBins, BinColumn) {
-        let bins = CategoryBins::find(codes, first..n_codes, self.max_levels.min(MOST_LEVELS));
-        let missing = bins.len() as u16;
-        let binned = codes.iter().map(|&c| bins.bin_of(c).unwrap_or(missing));
-        let column = match bins.len() <= BYTE_LEVELS {
-            true => BinColumn::Bytes(binned.map(|bin| bin as u8).collect()),
-            false => BinColumn::Large(binned.collect()),
-        };
-        let has_missing = codes.iter().any(|&c| bins.bin_of(c).is_none());
-        (FeatureBins { bins: Bins::Category(bins), has_missing }, column)
+    fn bin_category(&self, codes: &[u32], first: u32, n_codes: u32, bytes: &mut [u8]) -> (FeatureBins, Vec<u16>) {
+        let bins = CategoryBins::find(codes, first..n_codes, self.max_levels);
+        let mut large = vec![0; if bins.is_large() { codes.len() } else { 0 }];
+        let has_missing = bins.sort_rows(codes, bytes, &mut large);
+        (FeatureBins { bins: Bins::Category(bins), has_missing }, large)
     }
 }
 
 /// The bin of every row for a feature.
-#[derive(Debug, Clone, PartialEq)]
-pub enum BinColumn {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum BinColumn<'a> {
     /// Of a number, or of a category of up to [`BYTE_LEVELS`] levels.
-    Bytes(Vec<u8>),
+    Bytes(&'a [u8]),
     /// Of a large category.
-    Large(Vec<u16>),
+    Large(&'a [u16]),
 }
 
-impl BinColumn {
+impl<'a> BinColumn<'a> {
     /// The bin of a row.
-    pub fn bin(&self, row: usize) -> usize {
+    pub fn bin(self, row: usize) -> usize {
         match self {
             BinColumn::Bytes(bins) => bins[row].into(),
             BinColumn::Large(bins) => bins[row].into(),
@@ -152,17 +155,10 @@ impl BinColumn {
     ///
     /// # Panics
     /// For a large category.
-    pub fn bytes(&self) -> &[u8] {
+    pub fn bytes(self) -> &'a [u8] {
         match self {
             BinColumn::Bytes(bins) => bins,
             BinColumn::Large(_) => unreachable!("invariant: large categories are asked for apart"),
-        }
-    }
-
-    fn take(&self, rows: &[u32]) -> BinColumn {
-        match self {
-            BinColumn::Bytes(bins) => BinColumn::Bytes(rows.iter().map(|&r| bins[r as usize]).collect()),
-            BinColumn::Large(bins) => BinColumn::Large(rows.iter().map(|&r| bins[r as usize]).collect()),
         }
     }
 }
@@ -172,7 +168,10 @@ impl BinColumn {
 pub struct BinnedMatrix {
     n_rows: usize,
     features: Vec<FeatureBins>,
-    columns: Vec<BinColumn>,
+    /// Bins as bytes, of one piece, which goes back to the system as a whole. Those of large categories are never touched.
+    bytes: Vec<u8>,
+    /// Bins of large categories, by feature; none of others.
+    large: Vec<Vec<u16>>,
 }
 
 impl BinnedMatrix {
@@ -192,15 +191,24 @@ impl BinnedMatrix {
     }
 
     /// The bin of every row for a feature.
-    pub fn column(&self, feature: usize) -> &BinColumn {
-        &self.columns[feature]
+    pub fn column(&self, feature: usize) -> BinColumn<'_> {
+        match &self.large[feature][..] {
+            [] => BinColumn::Bytes(&self.bytes[feature * self.n_rows..][..self.n_rows]),
+            bins => BinColumn::Large(bins),
+        }
     }
 
-    /// The rows of the given positions, in that order, in the same bins.
-    #[must_use]
-    pub fn take(&self, rows: &[u32]) -> BinnedMatrix {
-        let columns = self.columns.par_iter().map(|column| column.take(rows)).collect();
-        BinnedMatrix { n_rows: rows.len(), features: self.features.clone(), columns }
+    /// Brings all rows into the order of the given positions. A column at a time is held twice, not all of them.
+    pub fn sort(&mut self, order: &[u32]) {
+        fn sort<T: Copy>(column: &mut [T], order: &[u32]) {
+            let sorted: Vec<T> = order.iter().map(|&r| column[r as usize]).collect();
+            column.copy_from_slice(&sorted);
+        }
+        let bytes = self.bytes.par_chunks_mut(self.n_rows.max(1));
+        bytes.zip(&mut self.large).for_each(|(bytes, large)| match large.is_empty() {
+            true => sort(bytes, order),
+            false => sort(large, order),
+        });
     }
 }
 

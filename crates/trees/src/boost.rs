@@ -12,8 +12,10 @@ use tabwright_core::metric::Metric;
 use tabwright_core::{Cancel, Targets, Task};
 use tabwright_model::Features;
 use tabwright_model::model::Link;
-use tabwright_model::trees::Trees;
+use tabwright_model::pipeline::SlotType;
+use tabwright_model::trees::{Trees, types_of};
 
+use crate::binning::BinnedMatrix;
 use crate::error::{Error, Result};
 use crate::objective::{AbsoluteError, BinaryLogLoss, Huber, Objective, Poisson, Quantiles, Softmax, SquaredError};
 use crate::target::Checked;
@@ -119,7 +121,8 @@ fn objective(request: &Request<'_>, params: &BoostParams) -> Box<dyn Objective> 
 /// As [`fit`].
 pub fn fit_objective(request: &Request<'_>, params: &BoostParams, objective: &dyn Objective) -> Result<Fitted> {
     params.validate()?;
-    params.check_constraints(request.features)?;
+    let types = types_of(request.features);
+    params.check_constraints(&types)?;
     check_labels(request.targets, objective)?;
     let fitting = Checked::new(request.features, request.targets, request.task)?;
     let held_out = match &request.early_stopping {
@@ -127,7 +130,59 @@ pub fn fit_objective(request: &Request<'_>, params: &BoostParams, objective: &dy
         Some(stopping) => Some(Checked::new(stopping.features, stopping.targets, request.task)?),
     };
     // On a thread of the pool, so that work is handed over there and not waited for here.
-    rayon::scope(|_| booster::boost(request, params, objective, &fitting, held_out.as_ref(), booster::SORTED_ROWS))
+    rayon::scope(|_| {
+        let binned = Binned { matrix: params.binner(request.seed).bin(&fitting.features), types };
+        booster::boost(request, params, objective, (&fitting, binned), held_out.as_ref(), booster::SORTED_ROWS)
+    })
+}
+
+/// Rows that are bins already, such as those of a table that was never held.
+#[derive(Debug, Clone)]
+pub struct Binned {
+    /// The bins of every row; each has a weight above 0.
+    pub matrix: BinnedMatrix,
+    /// What the features are.
+    pub types: Vec<SlotType>,
+}
+
+/// What is to be learned from bins.
+#[derive(Debug, Clone, Copy)]
+pub struct BinnedRequest<'a> {
+    /// Targets and weights of the rows; no weight is 0.
+    pub targets: &'a Targets,
+    /// The task: which objective, and how many outputs.
+    pub task: &'a Task,
+    /// Seed of the draws of rows and columns.
+    pub seed: u64,
+    /// Looked at between rounds.
+    pub cancel: &'a Cancel,
+}
+
+/// Boosts trees as [`fit`] does, from the best constant on and through every round, on rows that are bins already.
+/// `max_bin` and `min_data_in_bin` are of no effect.
+///
+/// # Errors
+/// As [`fit`].
+///
+/// # Determinism
+/// The trees are those of [`fit`] on the features that the bins are of.
+pub fn fit_binned(binned: Binned, request: &BinnedRequest<'_>, params: &BoostParams) -> Result<Fitted> {
+    params.validate()?;
+    params.check_constraints(&binned.types)?;
+    // Bins say all that boosting asks of features.
+    let features = Features::new(binned.matrix.n_rows(), Vec::new());
+    let BinnedRequest { targets, task, seed, cancel } = *request;
+    let request =
+        Request { features: &features, targets, task, seed, start: Start::Constant, early_stopping: None, cancel };
+    let objective = objective(&request, params);
+    check_labels(targets, objective.as_ref())?;
+    let fitting = Checked::new(&features, targets, task)?;
+    if fitting.n_rows() != features.n_rows() {
+        return Err(Error::NoRows { rows: fitting.n_rows() });
+    }
+    rayon::scope(|_| {
+        booster::boost(&request, params, objective.as_ref(), (&fitting, binned), None, booster::SORTED_ROWS)
+    })
 }
 
 fn check_labels(targets: &Targets, objective: &dyn Objective) -> Result<()> {

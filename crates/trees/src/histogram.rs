@@ -75,7 +75,7 @@ impl Slab {
 }
 
 /// The bins of all rows, laid out for histograms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Layout {
     places: Vec<Place>,
     slabs: Vec<Slab>,
@@ -123,7 +123,7 @@ impl Layout {
         let mut layout = Layout { slabs: slabs.collect(), places, n_cells, n_words: 0 };
         for f in 0..matrix.n_features() {
             if let BinColumn::Large(bins) = matrix.column(f) {
-                layout.push_large(f, matrix.features()[f].n_codes(), bins.clone());
+                layout.push_large(f, matrix.features()[f].n_codes(), bins.to_vec());
             }
         }
         layout
@@ -154,25 +154,6 @@ impl Layout {
     pub fn is_wide(&self) -> bool {
         self.n_lanes().div_ceil(16) >= 4 * rayon::current_num_threads()
     }
-
-    /// The same for rows in another order.
-    #[must_use]
-    pub fn take(&self, rows: &[u32]) -> Layout {
-        let slabs = self.slabs.par_iter().map(|slab| {
-            let codes = match &slab.codes {
-                Codes::Four(codes) => Codes::Four(pick(codes, rows)),
-                Codes::Eight(codes) => Codes::Eight(pick(codes, rows)),
-                Codes::Sixteen(codes) => Codes::Sixteen(pick(codes, rows)),
-                Codes::Large(codes) => Codes::Large(pick(codes, rows)),
-            };
-            Slab { lanes: slab.lanes.clone(), cells: slab.cells.clone(), words: slab.words.clone(), codes }
-        });
-        Layout { places: self.places.clone(), slabs: slabs.collect(), ..*self }
-    }
-}
-
-fn pick<T: Copy + Send + Sync>(codes: &[T], rows: &[u32]) -> Vec<T> {
-    rows.par_iter().with_min_len(1 << 14).map(|&row| codes[row as usize]).collect()
 }
 
 /// Puts features with few bins together, those with the most first.

@@ -308,6 +308,20 @@ pub(crate) const KEYS: &[Key] = &[
         "0",
         "Number of threads. 0: one for each core. The result is the same.",
     ),
+    key(
+        ("train.memory_limit", "memory-limit"),
+        "SIZE",
+        Text,
+        "\"\"",
+        "Most memory to take, such as 512MB, 4GB or 4GiB: rows stream, numbers have fewer bins, then rows are sampled, and a warning says so. Empty: no limit.",
+    ),
+    key(
+        ("train.rows_from", ""),
+        "",
+        Choice(&["auto", "memory", "stream"]),
+        "\"auto\"",
+        "memory holds the table; stream reads the files in each pass, for tree candidates without folds. auto: large files stream where they can. The model is the same.",
+    ),
     key(("train.output", "output"), "FILE", Text, "\"model.tw\"", "The model file."),
 ];
 

@@ -36,7 +36,11 @@ pub fn duplicate_rows(table: &Table, split: &Split) -> Option<Warning> {
     if !table.schema().fields().iter().enumerate().any(is_told) {
         return None;
     }
-    let hashes = row_hashes(table, |position| !tells_rows_apart(position));
+    repeated_rows(&row_hashes(table, |position| !tells_rows_apart(position)), split)
+}
+
+/// Counts the rows of the validation and test parts whose hash is that of a row of the training part.
+pub fn repeated_rows(hashes: &[u64], split: &Split) -> Option<Warning> {
     let mut train: Vec<u64> = split.train.iter().map(|&row| hashes[row as usize]).collect();
     train.sort_unstable();
     let repeated =

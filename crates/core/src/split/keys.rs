@@ -44,7 +44,7 @@ pub fn row_keys(table: &Table, seed: u64, purpose: Purpose, by: RowIdentity) -> 
     let keyed = Keyed::new(seed, purpose);
     match by {
         RowIdentity::Cells(duplicates) => {
-            let mut hashes = row_hashes(table, |position| table.schema().fields()[position].role != Role::Ignored);
+            let mut hashes = cells_hashes(table);
             if duplicates == Duplicates::Apart {
                 number_equal_rows(&mut hashes, |_| true);
             }
@@ -57,7 +57,7 @@ pub fn row_keys(table: &Table, seed: u64, purpose: Purpose, by: RowIdentity) -> 
             let mut hashes = vec![0; table.n_rows()];
             add_column(&mut hashes, column, 0);
             if (0..column.len()).any(|row| column.is_missing(row)) {
-                let mut cells = row_hashes(table, |p| table.schema().fields()[p].role != Role::Ignored);
+                let mut cells = cells_hashes(table);
                 number_equal_rows(&mut cells, |row| column.is_missing(row));
                 for (row, hash) in hashes.iter_mut().enumerate() {
                     if column.is_missing(row) {
@@ -69,6 +69,12 @@ pub fn row_keys(table: &Table, seed: u64, purpose: Purpose, by: RowIdentity) -> 
             hashes
         }
     }
+}
+
+/// The hash of every row over all columns that are not ignored, those that the table leaves out included.
+fn cells_hashes(table: &Table) -> Vec<u64> {
+    let is_told = |position: usize| table.schema().fields()[position].role != Role::Ignored;
+    table.row_hashes().map_or_else(|| row_hashes(table, is_told), <[u64]>::to_vec)
 }
 
 /// Rows by class. The rows of an id (or group) that has several classes go with the first of them, so that they can be

@@ -7,7 +7,7 @@ use crate::csv::open::CsvFile;
 use crate::csv::table::CsvParser;
 use crate::fixture::{Files, column, csv, csv_error, kinds, read_as, same, warned};
 use crate::infer;
-use crate::passes::Reading;
+use crate::passes::{Reading, Request};
 use crate::read::rules;
 use crate::{Position, ReadOptions, Result, read_table};
 
@@ -309,7 +309,10 @@ fn read_in_pieces(text: &str, piece: usize, threads: usize) -> Result<tabwright_
         let file = CsvFile::open(&inputs[0], &options, None)?;
         let names = file.names.clone();
         let parser = CsvParser::new(vec![file], &rules)?.with_piece(piece);
-        Ok(Reading::new(&parser, Some(&names), &options, &rules, Context::silent()).read()?.table)
+        Ok({
+            let request = Request { options: &options, rules: &rules, keeps: true, context: Context::silent() };
+            Reading::new(&parser, Some(&names), &request).read()?.table
+        })
     })
 }
 

@@ -3,7 +3,7 @@
 use tabwright_core::{Task, numeric, parallel};
 use tabwright_model::model::{Link, Predictor};
 
-use super::{BASELINE, CandidateType, Learned, Learner, Sample, Tasks};
+use super::{BASELINE, CandidateType, Learned, Learner, Reads, Sample, Tasks};
 use crate::error::Result;
 use crate::transform::Family;
 
@@ -11,13 +11,17 @@ use crate::transform::Family;
 const LEAST_SHARE: f64 = 1e-9;
 
 pub(super) fn types() -> Vec<CandidateType> {
-    let baseline = CandidateType::new(BASELINE, Family::Linear, Tasks::Any, vec![], |_, _| Ok(Box::new(Baseline)));
+    let baseline = CandidateType::new(BASELINE, Family::Trees, Tasks::Any, vec![], |_, _| Ok(Box::new(Baseline)));
     vec![baseline.documented("Majority or mean: what every other candidate must beat.", &["dummy"])]
 }
 
 struct Baseline;
 
 impl Learner for Baseline {
+    fn reads(&self, _seed: u64) -> Reads {
+        Reads::Targets
+    }
+
     fn fit(&self, sample: &Sample<'_>) -> Result<Learned> {
         constant(sample)
     }

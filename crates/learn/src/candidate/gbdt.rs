@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use tabwright_core::metric::Metric;
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::{Targets, suggest};
+use tabwright_model::Features;
 use tabwright_model::model::Predictor;
-use tabwright_model::{FeatureColumn, Features};
-use tabwright_trees::boost::{self, BoostParams, EarlyStopping, Growth, Loss, Start};
+use tabwright_model::pipeline::SlotType;
+use tabwright_model::trees::types_of;
+use tabwright_trees::boost::{self, Binned, BinnedRequest, BoostParams, EarlyStopping, Growth, Loss, Start};
 
-use super::{CandidateType, Learned, Learner, Sample, Tasks};
+use super::{CandidateType, Learned, Learner, Reads, Sample, Tasks};
 use crate::error::{Error, Result};
 use crate::param::{Allowed, Bound, Params, Spec, Value};
 use crate::transform::Family;
@@ -322,7 +324,7 @@ struct Boosted {
 
 impl Boosted {
     /// The hyperparameters for the features of a sample.
-    fn params_for(&self, sample: &Sample<'_>) -> Result<BoostParams> {
+    fn params_for(&self, sample: &Sample<'_>, types: &[SlotType]) -> Result<BoostParams> {
         let position = |parameter: &'static str, column: &str| {
             let found = sample.names.iter().position(|name| name == column);
             found.ok_or_else(|| {
@@ -339,7 +341,7 @@ impl Boosted {
         }
         for (column, direction) in &self.directions {
             let feature = position("monotone_constraints", column)?;
-            if *direction != 0.0 && !matches!(sample.features.columns()[feature], FeatureColumn::Number(_)) {
+            if *direction != 0.0 && types[feature] != SlotType::Number {
                 let why = "a category, which has no direction";
                 return Err(Error::Config(format!(
                     "candidate `{}`: monotone_constraints names `{column}`, {why}",
@@ -358,9 +360,28 @@ impl Boosted {
 }
 
 impl Learner for Boosted {
+    fn reads(&self, seed: u64) -> Reads {
+        match self.early_stopping_rounds {
+            None => Reads::Bins(self.params.binner(seed)),
+            // Held-out rows walk the trees by their values.
+            Some(_) => Reads::Values,
+        }
+    }
+
+    fn fit_binned(&self, sample: &Sample<'_>, binned: Binned) -> Result<Learned> {
+        let link = boost::link(sample.task, &self.params.loss);
+        let mut params = self.params_for(sample, &binned.types)?;
+        if let Some(rounds) = sample.rounds {
+            params.n_estimators = rounds.max(1) as usize;
+        }
+        let Sample { targets, task, seed, cancel, .. } = *sample;
+        let fitted = boost::fit_binned(binned, &BinnedRequest { targets, task, seed, cancel }, &params)?;
+        Ok(Learned::new(Predictor::Trees(fitted.trees), link))
+    }
+
     fn fit(&self, sample: &Sample<'_>) -> Result<Learned> {
         let link = boost::link(sample.task, &self.params.loss);
-        let params = self.params_for(sample)?;
+        let params = self.params_for(sample, &types_of(sample.features))?;
         if let Some(rounds) = sample.rounds {
             let params = BoostParams { n_estimators: rounds.max(1) as usize, ..params };
             return Ok(Learned::new(

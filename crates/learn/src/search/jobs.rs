@@ -7,10 +7,10 @@ use tabwright_core::metric::Metric;
 use tabwright_core::{Context, Event};
 use tabwright_model::evidence::Metrics;
 
-use super::{Line, Parts, mean_metrics, score};
+use super::{Line, Parts, mean_metrics};
 use crate::candidate::Candidate;
 use crate::error::Result;
-use crate::fit::{self, Material};
+use crate::fit::Fits;
 
 /// One fit: of a candidate, on a fold or (`None`) on the training part.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ const ORDER: [&str; 8] = [
 ];
 
 pub(super) fn run(
-    material: &Material<'_>,
+    material: &dyn Fits,
     parts: Parts<'_>,
     candidates: &[Candidate],
     metric: Metric,
@@ -61,28 +61,34 @@ pub(super) fn run(
         context.observer.event(Event::Phase { name: "comparing candidates", steps: Some(jobs.len()) });
     }
     let results: Vec<OnceLock<Result<Outcome>>> = jobs.iter().map(|_| OnceLock::new()).collect();
-    rayon::scope_fifo(|scope| {
-        for (job, result) in jobs.iter().zip(&results) {
-            scope.spawn_fifo(move |_| {
-                if context.cancel.is_cancelled() {
-                    return;
-                }
-                let outcome = one(material, parts, &candidates[job.candidate], job.fold, context);
-                report(candidates, *job, &outcome, metric, context);
-                // A fit that was cut short by the wish to stop is no result.
-                if !context.cancel.is_cancelled() || outcome.is_ok() {
-                    let _ = result.set(outcome);
-                }
-            });
+    let run = |job: &Job, result: &OnceLock<Result<Outcome>>| {
+        if context.cancel.is_cancelled() {
+            return;
         }
-    });
+        let outcome = one(material, parts, &candidates[job.candidate], job.fold, context);
+        report(candidates, *job, &outcome, metric, context);
+        // A fit that was cut short by the wish to stop is no result.
+        if !context.cancel.is_cancelled() || outcome.is_ok() {
+            let _ = result.set(outcome);
+        }
+    };
+    if material.side_by_side() {
+        let run = &run;
+        rayon::scope_fifo(|scope| {
+            for (job, result) in jobs.iter().zip(&results) {
+                scope.spawn_fifo(move |_| run(job, result));
+            }
+        });
+    } else {
+        jobs.iter().zip(&results).for_each(|(job, result)| run(job, result));
+    }
     let results: Vec<(Job, Option<Result<Outcome>>)> =
         jobs.into_iter().zip(results.into_iter().map(OnceLock::into_inner)).collect();
     candidates.iter().enumerate().map(|(c, candidate)| line(candidate, c, &results, metric)).collect()
 }
 
 fn one(
-    material: &Material<'_>,
+    material: &dyn Fits,
     parts: Parts<'_>,
     candidate: &Candidate,
     fold: Option<usize>,
@@ -93,9 +99,9 @@ fn one(
         None => (parts.train, parts.validation),
     };
     let start = context.clock.seconds();
-    let fitted = fit::fit(material, candidate, fitting, None, context.cancel)?;
+    let fitted = material.fit(candidate, fitting, None, context.cancel)?;
     let middle = context.clock.seconds();
-    let metrics = score(material, &fitted.model, scoring)?;
+    let metrics = material.score(&fitted.model, &[scoring])?.pop().unwrap_or_default();
     let end = context.clock.seconds();
     Ok(Outcome { metrics, rounds: fitted.rounds, fit_seconds: middle - start, predict_seconds: end - middle })
 }

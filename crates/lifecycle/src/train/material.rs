@@ -6,12 +6,16 @@ use tabwright_core::random::Purpose;
 use tabwright_core::split::{
     self, Cuts, Fold, FoldMethod, FoldParams, RowIdentity, Shares, Split, SplitMethod, SplitParams,
 };
-use tabwright_core::{Code, Context, Event, Role, Table, Targets, Task, Warning};
+use tabwright_core::{Code, Column, Context, Event, Role, Schema, Table, Targets, Task, Warning};
+use tabwright_data::{Input, ReadOptions};
+use tabwright_learn::candidate::Registry;
 use tabwright_learn::target;
 use tabwright_learn::transform::Inputs;
 use tabwright_model::model::Signature;
 
-use crate::config::{Config, Duplicates, Holdout, SplitConfig};
+use super::memory::{self, Reading};
+use super::stream::{FileRows, RowSample};
+use crate::config::{Config, Duplicates, Holdout, RowsFrom, SplitConfig};
 use crate::error::{Error, Result};
 
 /// Rows as they were read.
@@ -22,13 +26,14 @@ pub(super) struct Raw {
     test_from: Option<usize>,
     warnings: Vec<Warning>,
     fingerprint: String,
+    reading: Reading,
 }
 
 impl Raw {
     /// A table in memory.
     pub(super) fn of_table(table: Table) -> Self {
         let fingerprint = named(&tabwright_data::Fingerprint::of(&table));
-        Raw { table, test_from: None, warnings: Vec::new(), fingerprint }
+        Raw { table, test_from: None, warnings: Vec::new(), fingerprint, reading: Reading::HELD }
     }
 }
 
@@ -40,7 +45,7 @@ fn named(fingerprint: &tabwright_data::Fingerprint) -> String {
 /// Rows with a target, and what is asked of them.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// Every row with a target.
+    /// Every row with a target; where rows stream, only the columns that the split needs.
     pub table: Table,
     /// Position of the target.
     pub target: usize,
@@ -50,7 +55,7 @@ pub struct Prepared {
     pub targets: Targets,
     /// The columns that may become features.
     pub inputs: Inputs,
-    /// A key per row.
+    /// A key per row; none where rows stream.
     pub keys: Vec<u64>,
     /// What came to light.
     pub warnings: Vec<Warning>,
@@ -60,6 +65,10 @@ pub struct Prepared {
     pub rows_read: usize,
     test_from: Option<usize>,
     columns: SplitColumns,
+    /// How the rows were read.
+    pub(super) reading: Reading,
+    /// The rows with all columns, where they stream.
+    pub(super) stream: Option<FileRows>,
 }
 
 /// Positions of the columns that a split goes by.
@@ -71,6 +80,18 @@ struct SplitColumns {
     id: Option<usize>,
 }
 
+impl SplitColumns {
+    fn has(self, position: usize) -> bool {
+        [self.group, self.time, self.named, self.id].contains(&Some(position))
+    }
+
+    /// The same in a table whose columns have other places.
+    fn map(self, place: impl Fn(usize) -> usize) -> Self {
+        let of = |column: Option<usize>| column.map(&place);
+        SplitColumns { group: of(self.group), time: of(self.time), named: of(self.named), id: of(self.id) }
+    }
+}
+
 /// The split, and the folds of its training part.
 #[derive(Debug, Clone)]
 pub(super) struct Divided {
@@ -79,8 +100,8 @@ pub(super) struct Divided {
     pub(super) warnings: Vec<Warning>,
 }
 
-/// Reads the files of a configuration and prepares them.
-pub(super) fn read(config: &Config, context: Context<'_>) -> Result<Prepared> {
+/// Reads the files of a configuration and prepares them: into memory, or for a training that reads them again.
+pub(super) fn read(config: &Config, registry: &Registry, context: Context<'_>) -> Result<Prepared> {
     context.observer.event(Event::Phase { name: "reading", steps: None });
     let mut inputs = super::inputs(&config.data.source)?;
     let n_main = inputs.len();
@@ -88,17 +109,98 @@ pub(super) fn read(config: &Config, context: Context<'_>) -> Result<Prepared> {
         inputs.extend(tabwright_data::resolve_inputs(&config.split.files)?);
     }
     crate::file::check_apart(&[("the model", &config.train.output)], &inputs)?;
-    let read = tabwright_data::read_table(&inputs, &config.data.read_options()?, context)?;
+    let options = config.data.read_options()?;
+    let limit = config.train.memory_bytes()?;
+    let obstacle = memory::obstacle(config, registry);
+    let asked = config.train.rows_from == RowsFrom::Stream || limit.is_some();
+    if config.train.rows_from == RowsFrom::Memory && limit.is_none()
+        || !asked && (obstacle.is_some() || !memory::is_large(&inputs))
+    {
+        return hold(&inputs, n_main, &options, (config, Reading::HELD), context);
+    }
+    let survey = tabwright_data::survey(&inputs, &options, context)?;
+    let mut shell =
+        Table::new(survey.schema.clone(), survey.schema.fields().iter().map(|f| Column::empty(f.kind)).collect())?;
+    let (columns, target) = assign_roles(&mut shell, config)?;
+    let schema = shell.into_parts().0;
+    let features = features(&schema, config)?;
+    let obstacle = obstacle.or_else(|| memory::column_obstacle(&schema, &features, config));
+    let size = memory::Size::new(survey.rows, &schema, &features, config);
+    let reading = memory::decide(size, config, obstacle.as_deref())?;
+    if !reading.streamed && reading.share >= 1.0 {
+        return hold(&inputs, n_main, &options, (config, reading), context);
+    }
+    let sample = (reading.share < 1.0).then_some(RowSample { seed: config.split.seed, share: reading.share });
+    let rows = FileRows::new(inputs, &options, &survey, schema.clone()).sampled(sample);
+    context.observer.event(Event::Phase { name: "splitting", steps: None });
+    let held: Vec<usize> = match reading.streamed {
+        false => (0..schema.len()).collect(),
+        true => (0..schema.len())
+            .filter(|&p| columns.has(p) || p == target || schema.fields()[p].role == Role::Weight)
+            .collect(),
+    };
+    let (mut table, main) = rows.gather(&held, n_main, context)?;
+    if table.n_rows() == 0 {
+        return Err(Error::Data("the memory limit leaves no row; raise it".into()));
+    }
+    let mut warnings = survey.warnings;
+    warnings.extend(memory::warnings(&reading, size, table.n_rows()));
+    let test_from = (!config.split.files.is_empty()).then_some(main);
+    if !reading.streamed {
+        table.take_row_hashes();
+        let fingerprint = named(&tabwright_data::Fingerprint::of(&table));
+        return prepare(Raw { table, test_from, warnings, fingerprint, reading }, config);
+    }
+    let hashes = table.row_hashes().unwrap_or_default();
+    let fingerprint = format!("blake3-rows:{}", tabwright_data::fingerprint_of_rows(&schema, hashes));
+    let place = |p: usize| held.binary_search(&p).expect("invariant: the columns that the split needs are held");
+    let narrow = (columns.map(place), place(target));
+    let prepared = resolve(Raw { table, test_from, warnings, fingerprint, reading }, narrow, features, config)?;
+    check_names(&schema, config)?;
+    Ok(Prepared { stream: Some(rows.with_target(target)), ..prepared })
+}
+
+/// Reads all rows into memory.
+fn hold(
+    inputs: &[Input],
+    n_main: usize,
+    options: &ReadOptions,
+    (config, reading): (&Config, Reading),
+    context: Context<'_>,
+) -> Result<Prepared> {
+    let read = tabwright_data::read_table(inputs, options, context)?;
     let test_from = (!config.split.files.is_empty()).then(|| read.rows_per_input[..n_main].iter().sum());
-    prepare(
-        Raw { table: read.table, test_from, warnings: read.warnings, fingerprint: named(&read.fingerprint) },
-        config,
-    )
+    let fingerprint = named(&read.fingerprint);
+    prepare(Raw { table: read.table, test_from, warnings: read.warnings, fingerprint, reading }, config)
 }
 
 /// Resolves roles, target and features of a table.
 pub(super) fn prepare(mut raw: Raw, config: &Config) -> Result<Prepared> {
-    let (columns, target) = assign_roles(&mut raw.table, config)?;
+    let narrow = assign_roles(&mut raw.table, config)?;
+    let inputs = features(raw.table.schema(), config)?;
+    check_names(raw.table.schema(), config)?;
+    let mut prepared = resolve(raw, narrow, inputs, config)?;
+    let identity = identity(prepared.columns, config.split.duplicates);
+    prepared.keys = split::row_keys(&prepared.table, config.split.seed, Purpose::EarlyStopping, identity);
+    Ok(prepared)
+}
+
+/// Columns that are configured by name are there.
+fn check_names(schema: &Schema, config: &Config) -> Result<()> {
+    for name in config.features.columns.keys().filter(|name| !config.data.drop.contains(name)) {
+        schema.require(name)?;
+    }
+    Ok(())
+}
+
+/// Finds task and targets of a table that has at least the columns of the split; those that become features stand in a schema
+/// of their own.
+fn resolve(
+    mut raw: Raw,
+    (columns, target): (SplitColumns, usize),
+    inputs: Inputs,
+    config: &Config,
+) -> Result<Prepared> {
     let rows_read = raw.table.n_rows();
     let (table, test_from) = with_target(&mut raw, target)?;
     let field = &table.schema().fields()[target];
@@ -108,25 +210,21 @@ pub(super) fn prepare(mut raw: Raw, config: &Config) -> Result<Prepared> {
     let targets = target::with_weights(values, weight)?;
     let signature =
         Signature { task, target: field.name.clone(), zone: config.data.zone.clone(), na: config.data.na.clone() };
-    let inputs = features(&table, config)?;
-    for name in config.features.columns.keys().filter(|name| !config.data.drop.contains(name)) {
-        table.schema().require(name)?;
-    }
-    let identity = identity(columns, config.split.duplicates);
-    let keys = split::row_keys(&table, config.split.seed, Purpose::EarlyStopping, identity);
-    let Raw { warnings, fingerprint, .. } = raw;
+    let Raw { warnings, fingerprint, reading, .. } = raw;
     Ok(Prepared {
         table,
         target,
         signature,
         targets,
         inputs,
-        keys,
+        keys: Vec::new(),
         warnings,
         fingerprint,
         rows_read,
         test_from,
         columns,
+        reading,
+        stream: None,
     })
 }
 
@@ -202,8 +300,7 @@ fn with_target(raw: &mut Raw, target: usize) -> Result<(Table, Option<usize>)> {
     Ok((table.take(&rows), test_from))
 }
 
-fn features(table: &Table, config: &Config) -> Result<Inputs> {
-    let schema = table.schema();
+fn features(schema: &Schema, config: &Config) -> Result<Inputs> {
     let mut columns: Vec<usize> = schema.with_role(Role::Feature).chain(schema.with_role(Role::Time)).collect();
     columns.sort_unstable();
     if columns.is_empty() {

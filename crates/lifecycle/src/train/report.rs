@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use tabwright_core::metric::Metric;
 use tabwright_core::summary;
-use tabwright_core::{RowSet, Rows, Warning};
+use tabwright_core::{ColumnSummary, RowSet, Rows, Split, Warning};
 use tabwright_learn::search::{Found, Line};
 use tabwright_model::Model;
 use tabwright_model::evidence::{CandidateEvidence, Evidence};
@@ -15,21 +15,26 @@ use crate::config::Config;
 /// Version of the plan's layout.
 const PLAN_VERSION: u32 = 1;
 
-pub(super) fn evidence(
-    prepared: &Prepared,
-    divided: &Divided,
-    config: &Config,
-    metric: Metric,
-    (model, found, warnings): (&Model, &Found, &[Warning]),
-) -> Evidence {
-    let best = found.best();
-    let mut rows: Vec<u32> = [&divided.split.train[..], &divided.split.validation[..]].concat();
+/// Summaries of a model's inputs over the rows that it was fitted on.
+pub(super) fn summaries(prepared: &Prepared, split: &Split, model: &Model) -> Vec<ColumnSummary> {
+    let mut rows: Vec<u32> = [&split.train[..], &split.validation[..]].concat();
     rows.sort_unstable();
     let view = Rows::new(prepared.table.block(), RowSet::List(&rows));
     let summaries = model.pipeline().inputs().iter().filter_map(|input| {
         let position = prepared.table.schema().position(&input.name)?;
         Some(summary::summarize(&prepared.table.schema().fields()[position], view, position))
     });
+    summaries.collect()
+}
+
+pub(super) fn evidence(
+    prepared: &Prepared,
+    divided: &Divided,
+    config: &Config,
+    metric: Metric,
+    (summaries, found, warnings): (Vec<ColumnSummary>, &Found, &[Warning]),
+) -> Evidence {
+    let best = found.best();
     Evidence {
         content_id: String::new(),
         metric: metric.name().to_owned(),
@@ -39,7 +44,7 @@ pub(super) fn evidence(
         cross_validation: (!best.cv_metrics.is_empty()).then(|| best.cv_metrics.clone()),
         leaderboard: found.leaderboard.iter().map(candidate_evidence).collect(),
         plan: plan(prepared, divided, config, metric, found),
-        summaries: summaries.collect(),
+        summaries,
         findings: warnings.to_vec(),
         data_fingerprint: prepared.fingerprint.clone(),
         rows: prepared.rows_read,
@@ -77,6 +82,7 @@ fn plan(prepared: &Prepared, divided: &Divided, config: &Config, metric: Metric,
             "column": config.split.column,
             "cuts": split.cuts,
         },
+        "reading": prepared.reading,
         "folds": { "n": config.selection.folds, "repeats": config.selection.repeats },
         "selection": { "metric": metric.name(), "on": config.selection.on },
         "features": config.features,

@@ -5,6 +5,7 @@ mod formats;
 mod leakage;
 mod one_road;
 mod same_bytes;
+mod streaming;
 
 use tabwright_core::{Context, Table};
 use tabwright_learn::candidate::Registry;

@@ -39,17 +39,20 @@ impl NumberBins {
         NumberBins { cuts, lower, upper }
     }
 
-    /// The bin of each value, that of missing ones last; notes the least and the largest value of each bin.
-    pub(super) fn sort_rows(&mut self, values: &[f64]) -> (Vec<u8>, bool) {
+    /// Finds the bin of each value, that of missing ones last, and notes the least and the largest value of each bin. Says
+    /// whether one is missing.
+    pub(super) fn sort_rows(&mut self, values: &[f64], binned: &mut [u8]) -> bool {
         let cuts = Thresholds::new(&self.cuts);
         let missing = self.lower.len() as u8;
         let mut has_missing = false;
-        let mut codes = Vec::with_capacity(values.len());
+        let mut places = binned.iter_mut();
         cuts.each_below(values.iter().copied(), |x, bin| {
             has_missing |= x.is_nan();
-            codes.push(if x.is_nan() { missing } else { bin as u8 });
+            if let Some(place) = places.next() {
+                *place = if x.is_nan() { missing } else { bin as u8 };
+            }
         });
-        for (&code, &x) in codes.iter().zip(values) {
+        for (&code, &x) in binned.iter().zip(values) {
             if !x.is_nan() {
                 let (x, bin) = (finite(x), code as usize);
                 if x < self.lower[bin] {
@@ -60,7 +63,7 @@ impl NumberBins {
                 }
             }
         }
-        (codes, has_missing)
+        has_missing
     }
 
     /// How many bins there are.

@@ -63,11 +63,12 @@ fn columns_without_values_have_no_bin() {
     assert_eq!(codes, [0, 0, 0]);
 }
 
-fn category(column: FeatureColumn, max_levels: usize) -> (CategoryBins, BinColumn, bool) {
+fn category(column: FeatureColumn, max_levels: usize) -> (CategoryBins, BinnedMatrix, bool) {
     let binner = Binner { max_bin: 255, min_data_in_bin: 1, max_levels, seed: 1 };
     let matrix = binner.bin(&Features::new(column.len(), vec![column]));
     let Bins::Category(bins) = matrix.features()[0].bins.clone() else { panic!("a category was binned as a number") };
-    (bins, matrix.column(0).clone(), matrix.features()[0].has_missing)
+    let has_missing = matrix.features()[0].has_missing;
+    (bins, matrix, has_missing)
 }
 
 #[test]
@@ -75,19 +76,19 @@ fn levels_have_a_bin_each_and_what_has_no_level_is_missing() {
     let codes = vec![4, CODE_MISSING, 2, CODE_UNSEEN, 4];
     let (bins, binned, has_missing) = category(FeatureColumn::Code { codes, n_codes: 6 }, MOST_LEVELS);
     assert_eq!((bins.len(), has_missing), (2, true));
-    assert_eq!(binned.bytes(), [1, 2, 0, 2, 1]);
+    assert_eq!(binned.column(0).bytes(), [1, 2, 0, 2, 1]);
     // Code 3 and 5 have no row: they go where missing values go.
     assert_eq!(bins.codes(|bin| bin == 1, false), [1 << 4]);
     assert_eq!(bins.codes(|bin| bin == 1, true), [1 << 4 | 1 << 3 | 1 << 5]);
     let (_, binned, _) = category(FeatureColumn::OneHot { codes: vec![0, ONE_HOT_NONE, 1], width: 2 }, MOST_LEVELS);
-    assert_eq!(binned.bytes(), [0, 2, 1]);
+    assert_eq!(binned.column(0).bytes(), [0, 2, 1]);
 }
 
 #[test]
 fn beyond_as_many_as_asked_for_the_rarest_share_a_bin() {
     let codes: Vec<u32> = (2..1002).chain(2..200).collect();
     let (bins, binned, has_missing) = category(FeatureColumn::Code { codes, n_codes: 1002 }, BYTE_LEVELS);
-    let binned = binned.bytes();
+    let binned = binned.column(0).bytes();
     assert_eq!((bins.len(), has_missing), (BYTE_LEVELS, false));
     assert_eq!(binned[999], 253);
     // The 198 levels with two rows have bins of their own; the others are taken in the order of their codes.
@@ -101,12 +102,12 @@ fn large_categories_have_a_bin_for_each_level_the_most_frequent_first() {
     let codes: Vec<u32> = (2..1002).chain(500..502).chain([501, CODE_MISSING]).collect();
     let (bins, binned, has_missing) = category(FeatureColumn::Code { codes, n_codes: 1002 }, MOST_LEVELS);
     assert_eq!((bins.len(), has_missing), (1000, true));
-    assert_eq!([0, 497, 498, 499, 500, 999, 1003].map(|row| binned.bin(row)), [2, 499, 1, 0, 500, 999, 1000]);
+    assert_eq!([0, 497, 498, 499, 500, 999, 1003].map(|row| binned.column(0).bin(row)), [2, 499, 1, 0, 500, 999, 1000]);
     assert_eq!(bins.codes(|bin| bin == 0, false)[501 / 64], 1 << (501 % 64));
     let codes: Vec<u32> = (2..100_002).collect();
     let (bins, binned, has_missing) = category(FeatureColumn::Code { codes, n_codes: 100_002 }, MOST_LEVELS);
     assert_eq!((bins.len(), has_missing), (MOST_LEVELS, false));
-    assert_eq!(binned.bin(99_999), MOST_LEVELS - 1);
+    assert_eq!(binned.column(0).bin(99_999), MOST_LEVELS - 1);
 }
 
 #[test]

@@ -7,11 +7,12 @@ use rayon::prelude::*;
 use tabwright_core::numeric;
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::rows::BLOCK_ROWS;
-use tabwright_model::trees::{Aggregation, Trees, types_of};
+use tabwright_model::pipeline::SlotType;
+use tabwright_model::trees::{Aggregation, Trees};
 
-use crate::binning::{BinnedMatrix, Binner, MOST_LEVELS};
+use crate::binning::BinnedMatrix;
 use crate::boost::watch::Watch;
-use crate::boost::{BoostParams, Fitted, Request, Start};
+use crate::boost::{Binned, BoostParams, Fitted, Request, Start};
 use crate::columns::Columns;
 use crate::error::{Error, Result};
 use crate::gradient::{self, FixedBlock, FixedGradients, GradientPair, Kind, Scale, Sums};
@@ -120,11 +121,11 @@ pub(super) fn boost(
     request: &Request<'_>,
     params: &BoostParams,
     objective: &dyn Objective,
-    fitting: &Checked<'_>,
+    (fitting, binned): (&Checked<'_>, Binned),
     held_out: Option<&Checked<'_>>,
     sorted_rows: usize,
 ) -> Result<Fitted> {
-    let mut booster = Booster::new(request, params, objective, fitting)?;
+    let mut booster = Booster::new(request, params, objective, (fitting, binned))?;
     let n_before = booster.trees.n_trees();
     let mut watch = match (held_out, &request.early_stopping) {
         (Some(rows), Some(stopping)) => {
@@ -161,9 +162,13 @@ pub(super) fn boost(
 }
 
 /// The scores and the trees that the first round starts from.
-fn start(request: &Request<'_>, objective: &dyn Objective, fitting: &Checked<'_>) -> Result<(Vec<f64>, Trees)> {
+fn start(
+    request: &Request<'_>,
+    objective: &dyn Objective,
+    fitting: &Checked<'_>,
+    types: Vec<SlotType>,
+) -> Result<(Vec<f64>, Trees)> {
     let (n_rows, n_outputs) = (fitting.n_rows(), objective.n_outputs());
-    let types = types_of(&fitting.features);
     let repeat = |base: &[f64]| (0..n_rows).flat_map(|_| base.iter().copied()).collect::<Vec<f64>>();
     match request.start {
         Start::Constant => {
@@ -227,23 +232,16 @@ fn labels<'a>(rows: &'a Checked<'_>) -> Labels<'a> {
 }
 
 impl<'a> Booster<'a> {
-    /// Bins the rows, and starts from the objective's base scores.
+    /// Lays out the bins, and starts from the objective's base scores.
     fn new(
         request: &Request<'_>,
         params: &'a BoostParams,
         objective: &'a dyn Objective,
-        fitting: &'a Checked<'_>,
+        (fitting, Binned { matrix, types }): (&'a Checked<'_>, Binned),
     ) -> Result<Self> {
-        let binner = Binner {
-            max_bin: params.max_bin,
-            min_data_in_bin: params.min_data_in_bin,
-            max_levels: MOST_LEVELS,
-            seed: request.seed,
-        };
-        let matrix = binner.bin(&fitting.features);
         let layout = Layout::new(&matrix);
         let n_rows = fitting.n_rows();
-        let (scores, trees) = start(request, objective, fitting)?;
+        let (scores, trees) = start(request, objective, fitting, types)?;
         let kind = match objective.kind() {
             // A weight may be anything, and so may what it is multiplied with.
             _ if fitting.weights.is_some() => Kind::Varying,
@@ -288,25 +286,38 @@ impl<'a> Booster<'a> {
 
     /// Brings rows, with all that belongs to them, into the order that the last tree brought them into.
     fn sort_rows(&mut self) {
-        let (order, n_outputs) = (&self.order(), self.outputs.len());
-        let pick = |values: &[f64]| self::pick(values, order, 1).into();
-        self.matrix = self.matrix.take(order);
-        self.layout = self.layout.take(order);
+        // The bins are laid out anew at the end, so that nothing is held twice beside them.
+        self.layout = Layout::default();
+        let (order, n_outputs) = (self.order(), self.outputs.len());
+        let pick = |values: &[f64]| self::pick(values, &order, 1).into();
+        self.matrix.sort(&order);
         self.values = pick(&self.values);
         self.weights = self.weights.as_ref().map(|weights| pick(weights));
         self.ids = order.par_iter().map(|&row| self.ids[row as usize]).collect();
-        self.scores = self::pick(&self.scores, order, n_outputs);
-        self.outputs.iter_mut().for_each(|output| output.leaf_of = output.leaf_of.take(order));
+        self.scores = self::pick(&self.scores, &order, n_outputs);
+        self.outputs.iter_mut().for_each(|output| output.leaf_of = output.leaf_of.take(&order));
+        drop(order);
+        self.layout = Layout::new(&self.matrix);
     }
 
     /// The rows by the leaves of the last tree, from left to right.
     fn order(&mut self) -> Vec<u32> {
         match self.outputs.last().map(|output| &output.leaf_of) {
             Some(LeafOf::Tags(tags)) => {
-                let mut of_tag = vec![Vec::new(); self.memory.tags.len()];
-                tags.iter().enumerate().for_each(|(row, &tag)| of_tag[tag as usize].push(row as u32));
-                let tags = self.memory.leaf_order.iter().map(|&leaf| self.memory.tags[leaf]);
-                tags.flat_map(|tag| &of_tag[tag as usize]).copied().collect()
+                let mut counts = vec![0; self.memory.tags.len()];
+                tags.iter().for_each(|&tag| counts[tag as usize] += 1);
+                let mut places = vec![0; counts.len()];
+                let mut start = 0;
+                for tag in self.memory.leaf_order.iter().map(|&leaf| self.memory.tags[leaf] as usize) {
+                    places[tag] = start;
+                    start += counts[tag];
+                }
+                let mut order = vec![0; tags.len()];
+                for (row, &tag) in tags.iter().enumerate() {
+                    order[places[tag as usize]] = row as u32;
+                    places[tag as usize] += 1;
+                }
+                order
             }
             _ => self.memory.listed.take_rows(),
         }

@@ -1,7 +1,8 @@
 //! Hyperparameters of boosting, with the names and defaults of XGBoost and LightGBM.
 
-use tabwright_model::{FeatureColumn, Features};
+use tabwright_model::pipeline::SlotType;
 
+use crate::binning::{Binner, MOST_LEVELS};
 use crate::error::{Error, Result};
 use crate::grow::Growth;
 
@@ -129,18 +130,23 @@ impl BoostParams {
         }
     }
 
+    /// What finds the bins of the rows that are learned from.
+    pub fn binner(&self, seed: u64) -> Binner {
+        Binner { max_bin: self.max_bin, min_data_in_bin: self.min_data_in_bin, max_levels: MOST_LEVELS, seed }
+    }
+
     /// Checks the constraints against the features.
     ///
     /// # Errors
     /// [`Error::Constraint`] for a direction of a category, or features that are not there.
-    pub fn check_constraints(&self, features: &Features) -> Result<()> {
-        let n = features.columns().len();
+    pub fn check_constraints(&self, features: &[SlotType]) -> Result<()> {
+        let n = features.len();
         let fail = |why: String| Err(Error::Constraint { why });
         if !self.monotone_constraints.is_empty() && self.monotone_constraints.len() != n {
             return fail(format!("{} directions for {n} features", self.monotone_constraints.len()));
         }
-        for (f, (direction, column)) in self.monotone_constraints.iter().zip(features.columns()).enumerate() {
-            if *direction != 0 && !matches!(column, FeatureColumn::Number(_)) {
+        for (f, (direction, feature)) in self.monotone_constraints.iter().zip(features).enumerate() {
+            if *direction != 0 && *feature != SlotType::Number {
                 return fail(format!("feature {f} is a category: only a number has a direction"));
             }
         }

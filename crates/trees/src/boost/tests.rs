@@ -437,8 +437,10 @@ fn sorted_rows_grow_the_same_trees() {
                 let request = request(&train, &targets, &task);
                 let fitting = Checked::new(&train, &targets, &task).unwrap();
                 let objective = objective(&task);
+                let binner = params.binner(request.seed);
                 let trees = |sorted_rows| {
-                    booster::boost(&request, &params, objective.as_ref(), &fitting, None, sorted_rows).unwrap().trees
+                    let rows = (&fitting, Binned { matrix: binner.bin(&train), types: types_of(&train) });
+                    booster::boost(&request, &params, objective.as_ref(), rows, None, sorted_rows).unwrap().trees
                 };
                 assert_eq!(trees(1), trees(usize::MAX), "{}", task.name());
             }
@@ -498,5 +500,21 @@ proptest! {
         for (bits, (sum, n)) in sums {
             prop_assert!((f64::from_bits(bits) - sum / n).abs() < 1e-6);
         }
+    }
+}
+
+#[test]
+fn rows_that_are_bins_already_grow_the_same_trees() {
+    let n = 900;
+    let train = features(n, 11);
+    for task in [binary(), classes(3), Task::Regression] {
+        let y = targets(&task, &train, 12);
+        let params = BoostParams { n_estimators: 12, max_bin: 63, ..BoostParams::leafwise() };
+        let request = request(&train, &y, &task);
+        let binner = params.binner(request.seed);
+        let binned = Binned { matrix: binner.bin(&train), types: types_of(&train) };
+        let of_bins = BinnedRequest { targets: &y, task: &task, seed: request.seed, cancel: &NEVER };
+        let trees = fit_binned(binned, &of_bins, &params).unwrap().trees;
+        assert_eq!(trees, fit(&request, &params).unwrap().trees, "{}", task.name());
     }
 }

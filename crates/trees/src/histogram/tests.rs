@@ -99,14 +99,6 @@ fn features_with_few_bins_share_a_lane() {
 }
 
 #[test]
-fn rows_in_another_order_are_laid_out_as_if_they_were_new() {
-    let n = 5_000;
-    let matrix = matrix_with(n, 9, &[700]);
-    let order: Vec<u32> = (0..n as u32).map(|r| r * 7 % n as u32).collect();
-    assert_eq!(Layout::new(&matrix).take(&order), Layout::new(&matrix.take(&order)));
-}
-
-#[test]
 fn slabs_are_shared_among_threads_without_a_trace() {
     let n = 6_000;
     // Twelve slabs: more than four for each of two threads.

@@ -66,7 +66,11 @@ fn any_number_of_threads_and_any_order_of_rows_grow_the_same_bytes() {
             let on = |threads: usize, sorted_rows: usize| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let (request, objective) = (request(&train, &y, &task), objective(&task));
-                let boost = || booster::boost(&request, &params, objective.as_ref(), &fitting, None, sorted_rows);
+                let boost = || {
+                    let matrix = params.binner(request.seed).bin(&train);
+                    let rows = (&fitting, Binned { matrix, types: types_of(&train) });
+                    booster::boost(&request, &params, objective.as_ref(), rows, None, sorted_rows)
+                };
                 pool.install(boost).unwrap().trees
             };
             let one = on(1, usize::MAX);
