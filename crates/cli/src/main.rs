@@ -9,11 +9,6 @@ mod screen;
 
 use std::process::ExitCode;
 
-/// Gives memory back to the system as soon as a fit or a pass ends: that of the C library keeps half as much again, in pieces, which
-/// counts where memory is limited.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,

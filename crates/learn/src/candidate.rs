@@ -45,6 +45,41 @@ pub struct Sample<'a> {
     pub cancel: &'a Cancel,
 }
 
+/// Fitting rows that are bins already, ready to be learned from. They belong to the learner, who lets go of what it has read.
+#[derive(Debug)]
+pub struct BinnedSample<'a> {
+    /// What is to be learned.
+    pub task: &'a Task,
+    /// The bins of the rows.
+    pub binned: Binned,
+    /// The name of each feature.
+    pub names: &'a [String],
+    /// Targets and weights of the rows, of which none is 0; class weights are multiplied in.
+    pub targets: Targets,
+    /// Seed of the learner.
+    pub seed: u64,
+    /// Number of rounds that earlier fits settled on.
+    pub rounds: Option<u32>,
+    /// The wish to stop.
+    pub cancel: &'a Cancel,
+}
+
+impl BinnedSample<'_> {
+    /// The same rows with features that have no column.
+    fn without_bins<'b>(&'b self, features: &'b Features) -> Sample<'b> {
+        Sample {
+            task: self.task,
+            features,
+            names: self.names,
+            targets: &self.targets,
+            keys: &[],
+            seed: self.seed,
+            rounds: self.rounds,
+            cancel: self.cancel,
+        }
+    }
+}
+
 /// What a learner returns.
 #[derive(Debug, Clone)]
 pub struct Learned {
@@ -83,14 +118,14 @@ pub trait Learner: Send + Sync {
         Reads::Values
     }
 
-    /// Fits on rows that are bins already; the features of the sample have no column.
+    /// Fits on rows that are bins already.
     ///
     /// # Errors
     /// As [`fit`](Learner::fit), and for a learner that does not read bins.
     ///
     /// # Determinism
     /// The predictor is that of [`fit`](Learner::fit) on the features that the bins are of.
-    fn fit_binned(&self, _sample: &Sample<'_>, _binned: Binned) -> Result<Learned> {
+    fn fit_binned(&self, _sample: BinnedSample<'_>) -> Result<Learned> {
         Err(Error::Config("this learner does not read bins".into()))
     }
 
@@ -333,12 +368,16 @@ impl Candidate {
     ///
     /// # Errors
     /// From the learner.
-    pub fn fit_binned(&self, sample: &Sample<'_>, binned: Binned) -> Result<Learned> {
-        if baseline::has_one_answer(sample) {
-            return constant(sample);
+    pub fn fit_binned(&self, mut sample: BinnedSample<'_>) -> Result<Learned> {
+        let features = Features::new(sample.targets.len(), Vec::new());
+        let rows = sample.without_bins(&features);
+        if baseline::has_one_answer(&rows) {
+            return constant(&rows);
         }
-        let weighted = self.class_weighted(sample)?;
-        self.learner.fit_binned(&Sample { targets: weighted.as_ref().unwrap_or(sample.targets), ..*sample }, binned)
+        if let Some(weighted) = self.class_weighted(&rows)? {
+            sample.targets = weighted;
+        }
+        self.learner.fit_binned(sample)
     }
 
     fn class_weighted(&self, sample: &Sample<'_>) -> Result<Option<Targets>> {

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use tabwright_core::block::{MISSING_CODE, TableBuilder};
 use tabwright_core::metric::Predictions;
 use tabwright_core::rows::BLOCK_ROWS;
+use tabwright_core::summary::Summarizer;
 use tabwright_core::{Block, Cancel, Category, Column, ColumnSummary, RowSet, Rows, Source, Table, Targets, Task};
 use tabwright_model::evidence::Metrics;
 use tabwright_model::model::Signature;
@@ -17,7 +18,7 @@ use tabwright_model::{FeatureColumn, Features, Model};
 use tabwright_trees::binning::{BinnedMatrix, Binner, MOST_LEVELS, StreamBinner};
 use tabwright_trees::boost::Binned;
 
-use crate::candidate::{Candidate, Reads, Sample};
+use crate::candidate::{BinnedSample, Candidate, Reads, Sample};
 use crate::error::{Error, Result};
 use crate::fit::{Fits, FittedCandidate, metrics};
 use crate::transform::{self, ColumnFacts, Inputs, TransformConfig};
@@ -50,7 +51,6 @@ impl std::fmt::Debug for Stream<'_> {
 pub struct Streamed<'a> {
     stream: Stream<'a>,
     sets: Vec<FittingSet>,
-    summaries: Vec<ColumnSummary>,
 }
 
 /// What pipelines and bins of some rows follow from.
@@ -81,16 +81,14 @@ impl<'a> Streamed<'a> {
     pub fn new(stream: Stream<'a>, sets: &[&[u32]], cancel: &Cancel) -> Result<Self> {
         let schema = stream.source.schema();
         let all_columns: Vec<usize> = (0..schema.len()).collect();
-        let (binner, last) = (
-            Binner { max_bin: 2, min_data_in_bin: 1, max_levels: MOST_LEVELS, seed: stream.seed },
-            sets.len().saturating_sub(1),
-        );
+        // Which rows are drawn depends on the seed alone.
+        let binner = Binner { max_bin: 2, min_data_in_bin: 1, max_levels: MOST_LEVELS, seed: stream.seed };
         let mut found = Vec::with_capacity(sets.len());
-        for (i, rows) in sets.iter().enumerate() {
+        for rows in sets {
             let kept = weighted(stream.targets, rows);
             let kept = kept.as_deref().unwrap_or(rows);
             let sampled = binner.sample(kept.len()).map(|places| places.iter().map(|&p| kept[p as usize]).collect());
-            let fact = |&c: &usize| ColumnFacts::new(&schema.fields()[c], i == last);
+            let fact = |&c: &usize| ColumnFacts::new(schema.fields()[c].kind);
             found.push(Finding {
                 facts: stream.inputs.columns.iter().map(fact).collect(),
                 sample: TableBuilder::new(schema.clone()),
@@ -113,19 +111,29 @@ impl<'a> Streamed<'a> {
             }
             Ok(())
         })?;
-        // Summaries keep a sample of every column until they end.
-        let facts = found.last_mut().map_or(&mut [][..], |found| &mut found.facts);
-        let summaries: Vec<_> = facts.par_iter_mut().map(ColumnFacts::take_summary).collect();
         let sets = found.into_iter().zip(sets).map(|(found, rows)| {
             Ok(FittingSet { n_rows: rows.len(), facts: found.facts, sample: found.sample.finish()? })
         });
         let sets = sets.collect::<Result<_>>()?;
-        Ok(Streamed { stream, sets, summaries: summaries.into_iter().flatten().collect() })
+        Ok(Streamed { stream, sets })
     }
 
-    /// Summaries of the inputs over the largest set of rows.
-    pub fn summaries(&self) -> &[ColumnSummary] {
-        &self.summaries
+    /// Summarises the inputs of a model over some rows (ascending), in a pass of its own.
+    ///
+    /// # Errors
+    /// If the rows cannot be read.
+    pub fn summarize(&self, model: &Model, rows: &[u32]) -> Result<Vec<ColumnSummary>> {
+        let schema = self.stream.source.schema();
+        let inputs = model.pipeline().bind(schema)?;
+        let mut summaries: Vec<Summarizer> = inputs.iter().map(|&c| Summarizer::new(&schema.fields()[c], 0)).collect();
+        let mut cursor = Cursor::default();
+        self.stream.source.scan(&mut |block| {
+            let own = within(rows, cursor.advance(block.len()), block);
+            let columns = summaries.par_iter_mut().zip(&inputs);
+            columns.for_each(|(summary, &c)| summary.update(block.at(RowSet::List(&own)), c));
+            Ok(())
+        })?;
+        Ok(summaries.into_par_iter().map(Summarizer::finish).collect())
     }
 
     /// Rows of the largest set, at most as many as edges are found from, with all columns.
@@ -228,34 +236,36 @@ impl Fits for Streamed<'_> {
         let set = self.set(rows)?;
         let fitted = transform::fit_facts(source.schema(), &set.facts, inputs, candidate.family, transforms)?;
         let names: Vec<String> = fitted.pipeline.outputs().iter().map(|output| output.name.clone()).collect();
-        // A row without a weight has no bins.
-        let kept = match candidate.reads(seed) {
-            Reads::Bins(_) => weighted(targets, rows),
-            _ => None,
-        };
-        let rows = kept.as_deref().unwrap_or(rows);
-        let own = targets.take(rows);
-        let features = Features::new(rows.len(), Vec::new());
-        let sample = Sample {
-            task: &signature.task,
-            features: &features,
-            names: &names,
-            targets: &own,
-            keys: &[],
-            seed,
-            rounds,
-            cancel,
-        };
+        let task = &signature.task;
         let learned = match candidate.reads(seed) {
             Reads::Values => {
                 let why = format!("`{}` needs all values of its rows in memory", candidate.name);
                 return Err(Error::Config(why));
             }
-            Reads::Targets => candidate.fit(&sample)?,
+            Reads::Targets => {
+                let (features, targets) = (Features::new(rows.len(), Vec::new()), targets.take(rows));
+                let names = &names;
+                let keys = &[];
+                candidate.fit(&Sample {
+                    task,
+                    features: &features,
+                    names,
+                    targets: &targets,
+                    keys,
+                    seed,
+                    rounds,
+                    cancel,
+                })?
+            }
             Reads::Bins(binner) => {
+                // A row without a weight has no bins.
+                let kept = weighted(targets, rows);
+                let rows = kept.as_deref().unwrap_or(rows);
                 let matrix = self.bin(set, rows, &fitted.pipeline, (&binner, cancel))?;
-                let types = fitted.pipeline.output_types().collect();
-                candidate.fit_binned(&sample, Binned { matrix, types })?
+                let binned = Binned { matrix, types: fitted.pipeline.output_types().collect() };
+                let targets = targets.take(rows);
+                drop(kept);
+                candidate.fit_binned(BinnedSample { task, binned, names: &names, targets, seed, rounds, cancel })?
             }
         };
         let model =

@@ -169,7 +169,6 @@ fn learn(
             // Only the split needed them.
             drop(hashes);
             prepared.table = Table::default();
-            let fitted_on = search::fitted_on(parts);
             context.observer.event(Event::Phase { name: "looking at the columns", steps: None });
             let stream = Stream {
                 source: &source,
@@ -179,16 +178,16 @@ fn learn(
                 transforms: &config.features,
                 seed: config.train.seed,
             };
-            let sets = [parts.train, &fitted_on[..]];
-            let sets = if parts.validation.is_empty() { &sets[1..] } else { &sets[..] };
-            let streamed = Streamed::new(stream, sets, context.cancel)?;
-            drop(fitted_on);
+            let streamed = {
+                let fitted_on = search::fitted_on(parts);
+                let sets = [parts.train, &fitted_on[..]];
+                Streamed::new(stream, if parts.validation.is_empty() { &sets[1..] } else { &sets }, context.cancel)?
+            };
             let found = sample_findings(&streamed, &prepared, config);
             prepared.warnings.extend(found);
             tell(&prepared.warnings, context);
             let (model, found) = search::search(&streamed, parts, &candidates, selection, context)?;
-            let mut summaries = streamed.summaries().to_vec();
-            summaries.retain(|s| model.pipeline().inputs().iter().any(|input| input.name == s.name));
+            let summaries = streamed.summarize(&model, &search::fitted_on(parts))?;
             (model, found, summaries)
         }
     };

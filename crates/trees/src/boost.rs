@@ -82,7 +82,7 @@ pub struct Fitted {
 /// The same request and parameters give the same trees, on any number of threads.
 pub fn fit(request: &Request<'_>, params: &BoostParams) -> Result<Fitted> {
     params.validate()?;
-    fit_objective(request, params, objective(request, params).as_ref())
+    fit_objective(request, params, objective(request.task, request.targets, params).as_ref())
 }
 
 /// What turns the raw scores of a task and a loss into predictions.
@@ -95,8 +95,8 @@ pub fn link(task: &Task, loss: &Loss) -> Link {
     }
 }
 
-fn objective(request: &Request<'_>, params: &BoostParams) -> Box<dyn Objective> {
-    match (request.task, &params.loss) {
+fn objective(task: &Task, targets: &Targets, params: &BoostParams) -> Box<dyn Objective> {
+    match (task, &params.loss) {
         (Task::Binary { .. }, _) => Box::new(BinaryLogLoss),
         (Task::Multiclass { labels }, _) => {
             let (n_classes, k) = (labels.len(), labels.len() as f64);
@@ -108,7 +108,7 @@ fn objective(request: &Request<'_>, params: &BoostParams) -> Box<dyn Objective> 
         (Task::Regression, Loss::OfTask) => Box::new(SquaredError),
         (Task::Regression, Loss::Absolute) => Box::new(AbsoluteError),
         (Task::Regression, Loss::Huber(delta)) => {
-            Box::new(delta.map_or_else(|| Huber::for_targets(request.targets), |delta| Huber { delta }))
+            Box::new(delta.map_or_else(|| Huber::for_targets(targets), |delta| Huber { delta }))
         }
         (Task::Regression, Loss::Quantiles(levels)) => Box::new(Quantiles { levels: levels.clone() }),
         (Task::Regression, Loss::Poisson) => Box::new(Poisson),
@@ -132,7 +132,7 @@ pub fn fit_objective(request: &Request<'_>, params: &BoostParams, objective: &dy
     // On a thread of the pool, so that work is handed over there and not waited for here.
     rayon::scope(|_| {
         let binned = Binned { matrix: params.binner(request.seed).bin(&fitting.features), types };
-        booster::boost(request, params, objective, (&fitting, binned), held_out.as_ref(), booster::SORTED_ROWS)
+        booster::boost(request, params, objective, (fitting, binned), held_out.as_ref(), booster::SORTED_ROWS)
     })
 }
 
@@ -148,8 +148,6 @@ pub struct Binned {
 /// What is to be learned from bins.
 #[derive(Debug, Clone, Copy)]
 pub struct BinnedRequest<'a> {
-    /// Targets and weights of the rows; no weight is 0.
-    pub targets: &'a Targets,
     /// The task: which objective, and how many outputs.
     pub task: &'a Task,
     /// Seed of the draws of rows and columns.
@@ -159,29 +157,32 @@ pub struct BinnedRequest<'a> {
 }
 
 /// Boosts trees as [`fit`] does, from the best constant on and through every round, on rows that are bins already.
-/// `max_bin` and `min_data_in_bin` are of no effect.
+/// `max_bin` and `min_data_in_bin` are of no effect. Targets and weights, none of which is 0, are held no longer than needed.
 ///
 /// # Errors
 /// As [`fit`].
 ///
 /// # Determinism
 /// The trees are those of [`fit`] on the features that the bins are of.
-pub fn fit_binned(binned: Binned, request: &BinnedRequest<'_>, params: &BoostParams) -> Result<Fitted> {
+pub fn fit_binned(
+    binned: Binned,
+    targets: Targets,
+    request: &BinnedRequest<'_>,
+    params: &BoostParams,
+) -> Result<Fitted> {
     params.validate()?;
     params.check_constraints(&binned.types)?;
     // Bins say all that boosting asks of features.
     let features = Features::new(binned.matrix.n_rows(), Vec::new());
-    let BinnedRequest { targets, task, seed, cancel } = *request;
-    let request =
-        Request { features: &features, targets, task, seed, start: Start::Constant, early_stopping: None, cancel };
-    let objective = objective(&request, params);
-    check_labels(targets, objective.as_ref())?;
-    let fitting = Checked::new(&features, targets, task)?;
-    if fitting.n_rows() != features.n_rows() {
-        return Err(Error::NoRows { rows: fitting.n_rows() });
-    }
+    let BinnedRequest { task, seed, cancel } = *request;
+    let objective = objective(task, &targets, params);
+    check_labels(&targets, objective.as_ref())?;
+    let fitting = Checked::owned(&features, targets, task)?;
+    // Boosting asks the checked rows for their targets.
+    let (none, start) = (Targets::new(Vec::new()), Start::Constant);
+    let request = Request { features: &features, targets: &none, task, seed, start, early_stopping: None, cancel };
     rayon::scope(|_| {
-        booster::boost(&request, params, objective.as_ref(), (&fitting, binned), None, booster::SORTED_ROWS)
+        booster::boost(&request, params, objective.as_ref(), (fitting, binned), None, booster::SORTED_ROWS)
     })
 }
 

@@ -60,6 +60,17 @@ impl<'a> Checked<'a> {
         if checked.values.is_empty() { Err(Error::NoRows { rows: n_rows }) } else { Ok(checked) }
     }
 
+    /// Checks rows of which none has the weight 0, and keeps them.
+    pub(crate) fn owned(features: &'a Features, targets: Targets, task: &Task) -> Result<Self> {
+        let checked = Checked::new(features, &targets, task)?;
+        if checked.n_rows() != features.n_rows() {
+            return Err(Error::NoRows { rows: checked.n_rows() });
+        }
+        let is_weighted = checked.weights.is_some();
+        let weights = targets.weights.filter(|_| is_weighted).map(Cow::Owned);
+        Ok(Checked { features: Cow::Borrowed(features), values: Cow::Owned(targets.values), weights })
+    }
+
     pub(crate) fn n_rows(&self) -> usize {
         self.values.len()
     }

@@ -10,9 +10,9 @@ use tabwright_model::Features;
 use tabwright_model::model::Predictor;
 use tabwright_model::pipeline::SlotType;
 use tabwright_model::trees::types_of;
-use tabwright_trees::boost::{self, Binned, BinnedRequest, BoostParams, EarlyStopping, Growth, Loss, Start};
+use tabwright_trees::boost::{self, BinnedRequest, BoostParams, EarlyStopping, Growth, Loss, Start};
 
-use super::{CandidateType, Learned, Learner, Reads, Sample, Tasks};
+use super::{BinnedSample, CandidateType, Learned, Learner, Reads, Sample, Tasks};
 use crate::error::{Error, Result};
 use crate::param::{Allowed, Bound, Params, Spec, Value};
 use crate::transform::Family;
@@ -324,11 +324,11 @@ struct Boosted {
 
 impl Boosted {
     /// The hyperparameters for the features of a sample.
-    fn params_for(&self, sample: &Sample<'_>, types: &[SlotType]) -> Result<BoostParams> {
+    fn params_for(&self, names: &[String], types: &[SlotType]) -> Result<BoostParams> {
         let position = |parameter: &'static str, column: &str| {
-            let found = sample.names.iter().position(|name| name == column);
+            let found = names.iter().position(|name| name == column);
             found.ok_or_else(|| {
-                let hint = suggest::did_you_mean(column, sample.names.iter().map(String::as_str));
+                let hint = suggest::did_you_mean(column, names.iter().map(String::as_str));
                 Error::Config(format!(
                     "candidate `{}`: {parameter} names `{column}`, which is no feature{hint}",
                     self.name
@@ -337,7 +337,7 @@ impl Boosted {
         };
         let mut params = self.params.clone();
         if !self.directions.is_empty() {
-            params.monotone_constraints = vec![0; sample.names.len()];
+            params.monotone_constraints = vec![0; names.len()];
         }
         for (column, direction) in &self.directions {
             let feature = position("monotone_constraints", column)?;
@@ -368,20 +368,20 @@ impl Learner for Boosted {
         }
     }
 
-    fn fit_binned(&self, sample: &Sample<'_>, binned: Binned) -> Result<Learned> {
-        let link = boost::link(sample.task, &self.params.loss);
-        let mut params = self.params_for(sample, &binned.types)?;
-        if let Some(rounds) = sample.rounds {
+    fn fit_binned(&self, sample: BinnedSample<'_>) -> Result<Learned> {
+        let BinnedSample { task, binned, names, targets, seed, rounds, cancel } = sample;
+        let link = boost::link(task, &self.params.loss);
+        let mut params = self.params_for(names, &binned.types)?;
+        if let Some(rounds) = rounds {
             params.n_estimators = rounds.max(1) as usize;
         }
-        let Sample { targets, task, seed, cancel, .. } = *sample;
-        let fitted = boost::fit_binned(binned, &BinnedRequest { targets, task, seed, cancel }, &params)?;
+        let fitted = boost::fit_binned(binned, targets, &BinnedRequest { task, seed, cancel }, &params)?;
         Ok(Learned::new(Predictor::Trees(fitted.trees), link))
     }
 
     fn fit(&self, sample: &Sample<'_>) -> Result<Learned> {
         let link = boost::link(sample.task, &self.params.loss);
-        let params = self.params_for(sample, &types_of(sample.features))?;
+        let params = self.params_for(sample.names, &types_of(sample.features))?;
         if let Some(rounds) = sample.rounds {
             let params = BoostParams { n_estimators: rounds.max(1) as usize, ..params };
             return Ok(Learned::new(

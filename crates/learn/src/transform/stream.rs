@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use tabwright_core::block::MISSING_CODE;
 use tabwright_core::finding::{self, WholeNumbers};
-use tabwright_core::{
-    Category, Column, ColumnSummary, Field, Kind, LevelsBuilder, RowSet, Rows, Schema, numeric, summary::Summarizer,
-};
+use tabwright_core::{Category, Column, Kind, LevelsBuilder, RowSet, Rows, Schema, numeric};
 
 use super::config::{CategoryEncoder, CategoryImpute, FamilyTransforms, NumberImpute, Scaler};
 use super::{Family, FittedPipeline, Inputs, TransformConfig, assemble, fit_kept, left_out};
@@ -15,7 +13,7 @@ use crate::error::Result;
 /// The first column whose transforms for a family follow from all of its values (a mean, a median, a spread, the number of
 /// rows of a level), so that its rows must be held to fit them.
 pub fn needs_values(schema: &Schema, inputs: &Inputs, family: Family, config: &TransformConfig) -> Option<String> {
-    let needs = |field: &&Field| {
+    let needs = |field: &&tabwright_core::Field| {
         let FamilyTransforms { number, category } = config.for_column(&field.name, family);
         let of_number =
             !matches!(number.impute, NumberImpute::None | NumberImpute::Constant) || number.scale != Scaler::None;
@@ -42,7 +40,6 @@ pub(crate) struct ColumnFacts {
     counts: LevelCounts,
     /// Of the rows that have no weight.
     unweighted: LevelCounts,
-    summary: Option<Summarizer>,
 }
 
 /// Rows of each level, and without one.
@@ -71,10 +68,10 @@ impl LevelCounts {
 }
 
 impl ColumnFacts {
-    /// Begins with no row; `summarizes` says whether a summary is made on the way.
-    pub(crate) fn new(field: &Field, summarizes: bool) -> Self {
+    /// Begins with no row of a column of a kind.
+    pub(crate) fn new(kind: Kind) -> Self {
         ColumnFacts {
-            kind: field.kind,
+            kind,
             rows: 0,
             missing: 0,
             has_gap: false,
@@ -84,15 +81,11 @@ impl ColumnFacts {
             levels: LevelsBuilder::default(),
             counts: LevelCounts::default(),
             unweighted: LevelCounts::default(),
-            summary: summarizes.then(|| Summarizer::new(field, 0)),
         }
     }
 
     /// Takes in further rows.
     pub(crate) fn update(&mut self, rows: Rows<'_>, position: usize) {
-        if let Some(summary) = &mut self.summary {
-            summary.update(rows, position);
-        }
         let (column, set) = (rows.column(position), rows.set());
         self.rows += set.len();
         self.missing += set.iter().filter(|&row| column.is_missing(row)).count();
@@ -145,11 +138,6 @@ impl ColumnFacts {
         let levels = self.counts.levels.iter().enumerate().map(|(code, count)| count - without(code));
         let missing = (self.missing > 0).then(|| self.missing - self.unweighted.missing);
         levels.chain(missing).collect()
-    }
-
-    /// Ends the summary, if one was made.
-    pub(crate) fn take_summary(&mut self) -> Option<ColumnSummary> {
-        self.summary.take().map(Summarizer::finish)
     }
 
     fn is_constant(&self) -> bool {

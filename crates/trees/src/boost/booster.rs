@@ -121,10 +121,11 @@ pub(super) fn boost(
     request: &Request<'_>,
     params: &BoostParams,
     objective: &dyn Objective,
-    (fitting, binned): (&Checked<'_>, Binned),
+    (fitting, binned): (Checked<'_>, Binned),
     held_out: Option<&Checked<'_>>,
     sorted_rows: usize,
 ) -> Result<Fitted> {
+    let n_rows = fitting.n_rows();
     let mut booster = Booster::new(request, params, objective, (fitting, binned))?;
     let n_before = booster.trees.n_trees();
     let mut watch = match (held_out, &request.early_stopping) {
@@ -149,7 +150,7 @@ pub(super) fn boost(
             }
         }
         // A sample is drawn by the numbers of the rows, which therefore stay.
-        if SORTED_AFTER.contains(&round) && params.subsample >= 1.0 && fitting.n_rows() >= sorted_rows {
+        if SORTED_AFTER.contains(&round) && params.subsample >= 1.0 && n_rows >= sorted_rows {
             booster.sort_rows();
         }
     }
@@ -237,11 +238,11 @@ impl<'a> Booster<'a> {
         request: &Request<'_>,
         params: &'a BoostParams,
         objective: &'a dyn Objective,
-        (fitting, Binned { matrix, types }): (&'a Checked<'_>, Binned),
+        (fitting, Binned { matrix, types }): (Checked<'a>, Binned),
     ) -> Result<Self> {
         let layout = Layout::new(&matrix);
         let n_rows = fitting.n_rows();
-        let (scores, trees) = start(request, objective, fitting, types)?;
+        let (scores, trees) = start(request, objective, &fitting, types)?;
         let kind = match objective.kind() {
             // A weight may be anything, and so may what it is multiplied with.
             _ if fitting.weights.is_some() => Kind::Varying,
@@ -259,8 +260,8 @@ impl<'a> Booster<'a> {
             objective,
             matrix,
             layout,
-            values: Cow::Borrowed(&fitting.values),
-            weights: fitting.weights.as_deref().map(Cow::Borrowed),
+            values: fitting.values,
+            weights: fitting.weights,
             ids: (0..n_rows as u32).collect(),
             splitting: split_params(params),
             limits: limits(params),

@@ -439,7 +439,7 @@ fn sorted_rows_grow_the_same_trees() {
                 let objective = objective(&task);
                 let binner = params.binner(request.seed);
                 let trees = |sorted_rows| {
-                    let rows = (&fitting, Binned { matrix: binner.bin(&train), types: types_of(&train) });
+                    let rows = (fitting.clone(), Binned { matrix: binner.bin(&train), types: types_of(&train) });
                     booster::boost(&request, &params, objective.as_ref(), rows, None, sorted_rows).unwrap().trees
                 };
                 assert_eq!(trees(1), trees(usize::MAX), "{}", task.name());
@@ -513,8 +513,8 @@ fn rows_that_are_bins_already_grow_the_same_trees() {
         let request = request(&train, &y, &task);
         let binner = params.binner(request.seed);
         let binned = Binned { matrix: binner.bin(&train), types: types_of(&train) };
-        let of_bins = BinnedRequest { targets: &y, task: &task, seed: request.seed, cancel: &NEVER };
-        let trees = fit_binned(binned, &of_bins, &params).unwrap().trees;
+        let of_bins = BinnedRequest { task: &task, seed: request.seed, cancel: &NEVER };
+        let trees = fit_binned(binned, y.clone(), &of_bins, &params).unwrap().trees;
         assert_eq!(trees, fit(&request, &params).unwrap().trees, "{}", task.name());
     }
 }

@@ -59,7 +59,6 @@ fn any_number_of_threads_and_any_order_of_rows_grow_the_same_bytes() {
     let train = table(n, 3_000, 2);
     for task in [Task::Regression, binary(), classes(3)] {
         let y = effects(&task, &train, 3);
-        let fitting = Checked::new(&train, &y, &task).unwrap();
         // Few leaves and many: rows have tags, or are listed.
         for num_leaves in [Some(31), Some(90)] {
             let params = BoostParams { n_estimators: 2, num_leaves, ..BoostParams::leafwise() };
@@ -68,7 +67,7 @@ fn any_number_of_threads_and_any_order_of_rows_grow_the_same_bytes() {
                 let (request, objective) = (request(&train, &y, &task), objective(&task));
                 let boost = || {
                     let matrix = params.binner(request.seed).bin(&train);
-                    let rows = (&fitting, Binned { matrix, types: types_of(&train) });
+                    let rows = (Checked::new(&train, &y, &task).unwrap(), Binned { matrix, types: types_of(&train) });
                     booster::boost(&request, &params, objective.as_ref(), rows, None, sorted_rows)
                 };
                 pool.install(boost).unwrap().trees
