@@ -236,7 +236,7 @@ fn specs(defaults: &BoostParams) -> Vec<Spec> {
             &[],
             Value::Float(defaults.cat_smooth),
             not_negative,
-            "Added to the hessians by which levels are sorted, up to 254 of them; levels of fewer rows are not split on.",
+            "Added to the hessians by which levels are sorted; levels of fewer rows are not split on. Not for more than 254 levels.",
         ),
         spec(
             "cat_l2",

@@ -70,8 +70,7 @@ pub struct BoostParams {
     pub max_cat_to_onehot: usize,
     /// Most levels on the smaller side of a split of sorted levels; any number for large categories.
     pub max_cat_threshold: usize,
-    /// Added to the hessians by which levels are sorted, but for large categories, which find their own; levels of fewer rows
-    /// are not split on.
+    /// Added to the hessians by which levels are sorted; levels of fewer rows are not split on. Large categories need none.
     pub cat_smooth: f64,
     /// L2 penalty added to splits of sorted levels.
     pub cat_l2: f64,
