@@ -65,8 +65,8 @@ impl Node {
 pub(super) struct Walk {
     nodes: Vec<Node>,
     trees: Vec<Tree>,
-    /// Numbers of the trees, the flattest first.
-    by_depth: Vec<u32>,
+    /// Trees that a row walks side by side: the flattest with the flattest.
+    groups: Vec<Group>,
     sets: Vec<Set>,
     words: Vec<u64>,
     n_places: usize,
@@ -78,6 +78,14 @@ struct Tree {
     depth: u32,
     /// Number of the first set of categories; those of a tree are counted from there.
     first_set: u32,
+}
+
+/// Some trees, their numbers, and the depth of the deepest. The last group is filled up with its first tree.
+#[derive(Debug, Clone)]
+struct Group {
+    trees: [Tree; SIDE_BY_SIDE],
+    numbers: [u32; SIDE_BY_SIDE],
+    depth: u32,
 }
 
 /// Categories that go right: words of a bit per code.
@@ -110,13 +118,19 @@ impl Walk {
         if n_places > MOST_PLACES || trees.nodes.len() >= (u32::MAX / 4) as usize {
             return None;
         }
-        let mut walk = Walk { nodes: vec![], trees: vec![], by_depth: vec![], sets: vec![], words: vec![], n_places };
+        let mut walk = Walk { nodes: vec![], trees: vec![], groups: vec![], sets: vec![], words: vec![], n_places };
         walk.nodes.reserve_exact(trees.nodes.len() / 2 * 3 + 3 * trees.n_trees());
         for number in 0..trees.n_trees() {
             walk.push(trees, number, codings)?;
         }
-        walk.by_depth = (0..walk.trees.len() as u32).collect();
-        walk.by_depth.sort_by_key(|&tree| walk.trees[tree as usize].depth);
+        let mut by_depth: Vec<u32> = (0..walk.trees.len() as u32).collect();
+        by_depth.sort_by_key(|&tree| walk.trees[tree as usize].depth);
+        let group = |numbers: &[u32]| {
+            let numbers = std::array::from_fn(|i| *numbers.get(i).unwrap_or(&numbers[0]));
+            let trees = numbers.map(|number| walk.trees[number as usize]);
+            Group { numbers, trees, depth: trees.iter().map(|tree| tree.depth).max().unwrap_or(0) }
+        };
+        walk.groups = by_depth.chunks(SIDE_BY_SIDE).map(group).collect();
         Some(walk)
     }
 
@@ -290,22 +304,15 @@ impl Walk {
 
     /// The leaf of a row in every tree.
     fn trees_of_a_row<const SETS: bool>(&self, codes: &[u16; PLACES], leaves: &mut Vec<u32>) {
-        leaves.clear();
         leaves.resize(self.trees.len(), 0);
-        let mut walk = |numbers: &[u32]| {
-            let mut at = [0; SIDE_BY_SIDE];
-            let mut trees = [Tree { root: 0, depth: 0, first_set: 0 }; SIDE_BY_SIDE];
-            for ((number, tree), at) in numbers.iter().zip(&mut trees).zip(&mut at) {
-                *tree = self.trees[*number as usize];
-                *at = tree.root;
-            }
-            for _ in 0..trees[numbers.len() - 1].depth {
-                for (at, tree) in at.iter_mut().zip(&trees) {
+        for Group { trees, numbers, depth } in &self.groups {
+            let mut at = trees.map(|tree| tree.root);
+            for _ in 0..*depth {
+                for (at, tree) in at.iter_mut().zip(trees) {
                     *at = self.step::<SETS>(*at, |place| codes[place], tree);
                 }
             }
             numbers.iter().zip(at).for_each(|(number, at)| leaves[*number as usize] = at);
-        };
-        self.by_depth.chunks(SIDE_BY_SIDE).for_each(&mut walk);
+        }
     }
 }
