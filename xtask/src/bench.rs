@@ -32,7 +32,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let (names, extra) = split(arguments);
     let chosen = choose(names)?;
     let python = python()?;
-    for (name, package, example) in [("read", "tabwright-data", "read_table"), ("trees", "tabwright-trees", "raw")] {
+    let examples = [
+        ("read", "tabwright-data", "read_table"),
+        ("trees", "tabwright-trees", "raw"),
+        ("trees", "tabwright-trees", "adds"),
+    ];
+    for (name, package, example) in examples {
         if chosen.iter().any(|b| b.name == name) {
             let build = ["build", "--release", "--locked", "--package", package, "--example", example];
             process::run(process::cargo(build))?;

@@ -127,7 +127,10 @@ pub(super) fn is_large(inputs: &[Input]) -> bool {
 pub(super) fn decide(size: Size, config: &Config, obstacle: Option<&str>) -> Result<Reading> {
     let from = config.train.rows_from;
     if let (RowsFrom::Stream, Some(why)) = (from, obstacle) {
-        return Err(Error::Config(format!("train.rows_from = \"stream\", but rows must be held in memory: {why}")));
+        return Err(Error::Config(format!(
+            "train.rows_from = \"stream\", but rows must be held in memory: {why}; leave \
+             train.rows_from out to hold them"
+        )));
     }
     let may_stream = obstacle.is_none() && from != RowsFrom::Memory;
     let Some(limit) = config.train.memory_bytes()? else {
@@ -160,7 +163,8 @@ fn share(rows: u64, limit: u64, need: impl Fn(u64) -> u64) -> Result<f64> {
     if need(fewest) > limit {
         let (limit, least, all) = (shown(limit), shown(need(fewest)), shown(need(rows)));
         return Err(Error::Config(format!(
-            "--memory-limit {limit} is too little: {fewest} rows take about {least}, all {rows} rows {all}"
+            "--memory-limit {limit} is too little: {fewest} rows take about {least}, all {rows} rows {all}; \
+             raise it, or leave columns out with --drop"
         )));
     }
     let (mut fits, mut exceeds) = (fewest, rows + 1);
