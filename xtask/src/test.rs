@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything that a change must pass, with the tests of all crates, doc tests, the commands of the
 //! docs, the kernels under valgrind, and the promise that debug and release, one thread and two, write the same model.
 //!
-//! It needs a Rust toolchain and bash, and says at the end what it left out.
+//! It needs a Rust toolchain and bash, installs valgrind where it is missing and the system's package manager lets it, and says at
+//! the end what it left out.
 
 use std::path::Path;
 use std::process::Command;

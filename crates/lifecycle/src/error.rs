@@ -77,7 +77,10 @@ impl Error {
         use tabwright_core::Error as Core;
         use tabwright_learn::Error as Learn;
         let core = |error: &Core| match error {
-            Core::DuplicateColumn { .. } | Core::Length { .. } | Core::Unusable { .. } => Exit::Data,
+            Core::DuplicateColumn { .. } | Core::Length { .. } | Core::Unusable { .. } | Core::Source { .. } => {
+                Exit::Data
+            }
+            Core::Cancelled => Exit::Failed,
             _ => Exit::Usage,
         };
         match self {

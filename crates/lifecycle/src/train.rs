@@ -24,7 +24,7 @@ use tabwright_learn::stream::{Stream, Streamed};
 use tabwright_model::artifact::Artifact;
 use tabwright_model::evidence::Record;
 
-use crate::config::Config;
+use crate::config::{Config, RowsFrom};
 use crate::error::{Error, Result};
 
 /// A trained model with all that is known about the training.
@@ -96,6 +96,12 @@ pub fn train_table(
         return Err(Error::Config(
             "data.types and split.files are for files that are read; a table in memory has its kinds, and a split column \
              (split.column) says which of its rows are tested on"
+                .into(),
+        ));
+    }
+    if config.train.memory_bytes()?.is_some() || config.train.rows_from == RowsFrom::Stream {
+        return Err(Error::Config(
+            "train.memory_limit and train.rows_from = \"stream\" are for files that are read; a table in memory is held already"
                 .into(),
         ));
     }

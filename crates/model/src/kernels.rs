@@ -1,6 +1,8 @@
 //! The loops in which predicting spends its time, and the only `unsafe` code of the crate: instructions that the compiler
 //! does not use by itself. Each has a twin without them that gives the same bits.
 
+use std::sync::{Mutex, PoisonError};
+
 /// Compiles a function twice, once for processors with AVX2, and calls the one that fits. Vectors are wider there, the
 /// arithmetic is the same: no fused multiplications, no other order of additions.
 #[macro_export]
@@ -39,8 +41,11 @@ pub fn has_avx2() -> bool {
 }
 
 /// Runs something twice, the second time without what only some processors have, on all threads: for tests that the two
-/// are equal. Without debug assertions the second run is as the first.
+/// are equal. One such pair at a time, so that the first run is never without. Without debug assertions the second run is
+/// as the first.
 pub fn both<T>(run: impl Fn() -> T) -> (T, T) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let wide = run();
     #[cfg(debug_assertions)]
     let _plain = plain::Run::start();

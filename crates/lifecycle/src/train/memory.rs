@@ -61,6 +61,8 @@ impl Reading {
 pub(super) struct Size {
     rows: u64,
     features: u64,
+    /// Those that are categories: they may have more levels than a byte can number, and never fewer bins.
+    categories: u64,
     row_bytes: u64,
     /// Candidates and folds that are fitted.
     fits: u64,
@@ -68,11 +70,13 @@ pub(super) struct Size {
 
 impl Size {
     pub(super) fn new(rows: usize, schema: &Schema, inputs: &Inputs, config: &Config) -> Self {
-        let features = inputs.columns.iter().filter(|&&c| schema.fields()[c].kind != Kind::Text).count() as u64;
+        let kinds = || inputs.columns.iter().map(|&c| schema.fields()[c].kind).filter(|&kind| kind != Kind::Text);
+        let (features, categories) =
+            (kinds().count() as u64, kinds().filter(|&kind| kind == Kind::Categorical).count() as u64);
         let row_bytes = schema.fields().iter().map(|f| if f.kind.is_coded() { 4 } else { 8 }).sum();
         let candidates = config.train.candidates.len().max(config.candidates.len()).max(1) as u64;
         let folds = (config.selection.folds * config.selection.repeats) as u64;
-        Size { rows: rows as u64, features, row_bytes, fits: candidates * folds.max(1) }
+        Size { rows: rows as u64, features, categories, row_bytes, fits: candidates * folds.max(1) }
     }
 
     fn held(&self, rows: u64, fits: u64) -> u64 {
@@ -81,7 +85,8 @@ impl Size {
 
     fn streamed(&self, rows: u64, few_bins: bool) -> u64 {
         // The bins by column, and once more by row in lanes.
-        let bins = if few_bins { self.features + self.features.div_ceil(2) } else { 2 * self.features };
+        let numbers = self.features - self.categories;
+        let bins = 4 * self.categories + if few_bins { numbers + numbers.div_ceil(2) } else { 2 * numbers };
         FIXED + 2 * SAMPLE_ROWS.min(rows) * (self.row_bytes + 8 * self.features) + rows * (bins + STREAMED_ROW)
     }
 }
@@ -263,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_kept_by_streaming_then_by_fewer_bins_then_by_fewer_rows() {
-        let size = Size { rows: 10_000_000, features: 20, row_bytes: 160, fits: 1 };
+        let size = Size { rows: 10_000_000, features: 20, categories: 0, row_bytes: 160, fits: 1 };
         let decided = |limit: &str, obstacle: Option<&str>| {
             let mut config = Config::default();
             config.train.memory_limit = limit.into();

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// Rows of a block of a stream.
 const BATCH_ROWS: usize = 16_384;
 
-/// A keyed share of the rows: the same rows wherever they stand.
+/// A keyed share of the rows, drawn by their number: equal rows are drawn one by one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct RowSample {
     /// Seed of the draw.
@@ -108,6 +108,7 @@ impl FileRows {
         let mut rows = 0;
         while let Some(block) = stream.next() {
             let block = block.map_err(failed)?;
+            let first = rows;
             rows += block.block.n_rows();
             if let Some(bad) = block.bad.first() {
                 let place = stream.place(block.places[bad.row]);
@@ -115,7 +116,7 @@ impl FileRows {
             }
             let file = block.places.first().map_or(0, |place| place.file);
             let table = Table::new(self.schema.clone(), block.block.into_columns())?;
-            match self.meant(&table) {
+            match self.meant(&table, first) {
                 None => visit(&table, RowSet::Range(0, table.n_rows()), file)?,
                 Some(meant) => visit(&table, RowSet::List(&meant), file)?,
             }
@@ -132,17 +133,15 @@ impl FileRows {
         CoreError::Source { message }
     }
 
-    /// The rows of a block that are meant, where those are not all.
-    fn meant(&self, table: &Table) -> Option<Vec<u32>> {
+    /// The rows of a block that are meant, where those are not all; `first` is the number of its first row.
+    fn meant(&self, table: &Table, first: usize) -> Option<Vec<u32>> {
         if self.sample.is_none() && self.target.is_none() {
             return None;
         }
-        let drawn = self.sample.map(|RowSample { seed, share }| {
-            let keyed = Keyed::new(seed, Purpose::MemorySample);
-            (row_hashes(table), keyed, share)
-        });
-        let is_drawn =
-            |row: u32| drawn.as_ref().is_none_or(|(hashes, keyed, share)| keyed.uniform(hashes[row as usize]) < *share);
+        let drawn = self.sample.map(|RowSample { seed, share }| (Keyed::new(seed, Purpose::MemorySample), share));
+        let is_drawn = |row: u32| {
+            drawn.as_ref().is_none_or(|(keyed, share)| keyed.uniform(first as u64 + u64::from(row)) < *share)
+        };
         let has_target = |row: u32| self.target.is_none_or(|t| !table.column(t).is_missing(row as usize));
         Some((0..table.n_rows() as u32).filter(|&row| has_target(row) && is_drawn(row)).collect())
     }

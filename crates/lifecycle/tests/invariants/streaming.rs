@@ -147,6 +147,28 @@ fn a_memory_limit_is_kept_with_fewer_rows_and_says_so() {
 }
 
 #[test]
+fn equal_rows_are_drawn_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    // Sixteen distinct rows: a draw by what a row holds would take each kind whole or not at all.
+    let row = |i: usize| format!("{},{},{},{}\n", i & 1, i >> 1 & 1, i >> 2 & 1, if i & 8 > 0 { "yes" } else { "no" });
+    let rows: String = (0..64_000).map(|i| row(i * 7 % 16)).collect();
+    std::fs::write(&path, format!("a,b,c,target\n{rows}")).unwrap();
+    let mut config = Config::default();
+    config.data.source = vec![path.to_string_lossy().into_owned()];
+    config.data.target = "target".into();
+    config.split.holdout = Holdout::None;
+    config.selection.folds = 0;
+    config.train.candidates = vec!["gbdt_leafwise".into()];
+    config.train.memory_limit = "106MB".into();
+    let trained = run(&config);
+    let share = trained.artifact.evidence.plan["reading"]["share"].as_f64().unwrap();
+    assert!(share < 0.9, "{share}");
+    let expected = 64_000.0 * share;
+    assert!((trained.rows as f64 - expected).abs() < 0.05 * expected, "{} of about {expected}", trained.rows);
+}
+
+#[test]
 fn what_cannot_stream_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.csv");

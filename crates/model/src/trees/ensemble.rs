@@ -68,7 +68,7 @@ pub struct Trees {
     compiled: Cache,
 }
 
-/// The form for batches, made when it is first asked for. It follows from the rest, so it makes no difference.
+/// The form that predicts, made for the first row that is scored. It follows from the rest, so it makes no difference.
 #[derive(Debug, Clone, Default)]
 struct Cache(OnceLock<Option<Compiled>>);
 
@@ -114,7 +114,7 @@ impl Trees {
         }
     }
 
-    /// The form for batches, if there is one.
+    /// The form that predicts, if there is one.
     pub(super) fn compiled(&self) -> Option<&Compiled> {
         self.compiled.0.get_or_init(|| Compiled::of(self)).as_ref()
     }

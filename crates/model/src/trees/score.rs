@@ -186,6 +186,9 @@ impl Trees {
 
 /// Does something with every block of scores, in parallel where there are several, with memory of a thread's own.
 fn in_blocks<S: Default>(out: &mut [f64], size: usize, score: impl Fn(&mut S, usize, &mut [f64]) + Sync + Send) {
+    if out.is_empty() {
+        return;
+    }
     if out.len() <= size {
         score(&mut S::default(), 0, out);
     } else {

@@ -406,7 +406,7 @@ mod tests {
     /// Chains that ask another feature at every level, so that paths need every number of points.
     #[test]
     fn long_paths_add_up_in_every_block() {
-        for n_features in [3usize, 7, 11, 15, 23, 31, 60, 140] {
+        for n_features in [3usize, 7, 11, 15, 23, 31, 60, 140, 250] {
             let mut tree = Tree { leaf_rows: vec![2; n_features + 1], ..Tree::default() };
             tree.leaf_values = (0..=n_features as u64).map(|i| noise(7, i) - 0.4).collect();
             for i in 0..n_features as u32 {

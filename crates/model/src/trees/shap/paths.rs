@@ -101,19 +101,10 @@ impl<'a> Walk<'a> {
         let is_leaf = children.map(|child| trees.nodes[child].feature & LEAF != 0);
         let old_share = before.map_or(1.0, |asked| asked.share);
         let shares = children.map(|child| old_share * self.node_rows[child] / self.node_rows[at]);
-        let steps = [LEFT, RIGHT].map(|side| rule.step(side, old_share, shares[side as usize]));
+        let steps = rule.steps(old_share, shares);
         let mut has_sums = is_leaf[0] | is_leaf[1];
         if has_sums {
-            self.levels[depth].sums.resize(n_sums * trees.width, 0.0);
-        }
-        for value in 0..if has_sums { trees.width } else { 0 } {
-            let mut leaves = [[[0.0; POINTS]; 4]; 2];
-            for side in (0..2).filter(|&side| is_leaf[side]) {
-                steps[side].add_leaf(trees.value_of(&trees.nodes[children[side]], value), &mut leaves);
-            }
-            let place = self.place(rank, value);
-            let Level { states, products, sums } = &mut self.levels[depth];
-            take_leaves(states, products, &leaves, &mut sums[value * n_sums..][..n_sums], place.of(out));
+            self.visit_leaves(&steps, rank, children.map(|child| &trees.nodes[child]), depth, out);
         }
         for side in (0..2).filter(|&side| !is_leaf[side]) {
             self.level(depth + 1).products.resize(n_sums, 0.0);
@@ -136,6 +127,29 @@ impl<'a> Walk<'a> {
             }
         }
         self.asked[rank] = before;
+    }
+
+    /// The children of a split that are leaves. Not part of [`Walk::visit`], whose calls lie upon each other on the stack.
+    #[inline(never)]
+    fn visit_leaves<const POINTS: usize>(
+        &mut self,
+        steps: &[Box<Step<POINTS>>; 2],
+        rank: usize,
+        children: [&Node; 2],
+        depth: usize,
+        out: &mut [f64],
+    ) {
+        let (trees, n_sums) = (self.trees, self.n_rows * POINTS);
+        self.levels[depth].sums.resize(n_sums * trees.width, 0.0);
+        for value in 0..trees.width {
+            let mut leaves = [[[0.0; POINTS]; 4]; 2];
+            for (step, leaf) in steps.iter().zip(children).filter(|(_, child)| child.feature & LEAF != 0) {
+                step.add_leaf(trees.value_of(leaf, value), &mut leaves);
+            }
+            let place = self.place(rank, value);
+            let Level { states, products, sums } = &mut self.levels[depth];
+            take_leaves(states, products, &leaves, &mut sums[value * n_sums..][..n_sums], place.of(out));
+        }
     }
 
     fn level(&mut self, depth: usize) -> &mut Level {
@@ -214,6 +228,12 @@ struct Rule<const POINTS: usize> {
 }
 
 impl<const POINTS: usize> Rule<POINTS> {
+    /// What becomes of a path on either side; kept off the stack, which holds those of all levels.
+    #[inline(never)]
+    fn steps(&self, old_share: f64, shares: [f64; 2]) -> [Box<Step<POINTS>>; 2] {
+        [LEFT, RIGHT].map(|side| Box::new(self.step(side, old_share, shares[side as usize])))
+    }
+
     /// What becomes of a path that goes on to a side, whose feature had a share of the fitting rows and now has a smaller one.
     fn step(&self, side: u8, old_share: f64, share: f64) -> Step<POINTS> {
         let mut step = Step { ratios: [[0.0; POINTS]; 4], slopes: [[0.0; POINTS]; 4] };
