@@ -150,7 +150,7 @@ pub(super) fn decide(size: Size, config: &Config, obstacle: Option<&str>) -> Res
         if size.streamed(size.rows, false) <= limit {
             return Ok(reading);
         }
-        // Fewer bins cost less than fewer rows where they are enough; where they are not, rows are worth more than bins.
+        // Bins are lowered where that alone is enough; else rows are sampled and keep all bins.
         if size.streamed(size.rows, true) <= limit {
             return Ok(Reading { max_bin: Some(FEW_BINS), ..reading });
         }
