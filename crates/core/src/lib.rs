@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod error;
+pub mod filter;
 pub mod finding;
 pub mod metric;
 pub mod numeric;

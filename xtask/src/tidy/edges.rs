@@ -13,9 +13,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &["core"]),
     ("trees", &["core", "model"]),
     ("learn", &["core", "model", "trees"]),
-    ("lifecycle", &["core", "data", "model", "trees", "learn"]),
-    ("tabwright", &["core", "data", "model", "trees", "learn", "lifecycle"]),
-    ("cli", &["core", "data", "model", "trees", "learn", "lifecycle", "tabwright"]),
+    ("store", &["core", "data"]),
+    ("lifecycle", &["core", "data", "model", "trees", "learn", "store"]),
+    ("tabwright", &["core", "data", "model", "trees", "learn", "store", "lifecycle"]),
+    ("cli", &["core", "data", "model", "trees", "learn", "store", "lifecycle", "tabwright"]),
 ];
 
 /// Crates without I/O: a model can be embedded with next to no dependencies.
@@ -156,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_crate_without_a_row_or_a_line_in_the_architecture_is_found() {
-        let found = problems("crates/store/Cargo.toml", "[package]\nname = 'tabwright-store'\n");
-        assert!(found[0].contains("crates/store has no row"), "{found:?}");
-        assert!(found[1].contains("does not list the crate `store`"), "{found:?}");
+        let found = problems("crates/songs/Cargo.toml", "[package]\nname = 'tabwright-songs'\n");
+        assert!(found[0].contains("crates/songs has no row"), "{found:?}");
+        assert!(found[1].contains("does not list the crate `songs`"), "{found:?}");
     }
 
     #[test]

@@ -1,0 +1,117 @@
+//! The home: the folder that keeps the database and the files of a project, and the marks of runs that are under way.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// The name of the folder.
+pub const FOLDER: &str = ".tabwright";
+/// What keeps the home out of version control.
+const IGNORE: &str = "# Made by Tabwright: runs, models and their files do not belong into version control.\n*\n";
+
+/// A home: a folder with `tabwright.db`, `artifacts/` and `running/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    folder: PathBuf,
+}
+
+impl Home {
+    /// The home in a folder, whether it is there or not.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Home { folder: folder.into() }
+    }
+
+    /// The nearest home from a folder upwards.
+    pub fn find(from: &Path) -> Option<Self> {
+        from.ancestors().map(|folder| folder.join(FOLDER)).find(|folder| folder.is_dir()).map(Home::at)
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether it is there.
+    pub fn exists(&self) -> bool {
+        self.folder.is_dir()
+    }
+
+    /// Makes what is missing of it.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be made.
+    pub fn create(&self) -> Result<()> {
+        if !self.folder.is_dir() {
+            let told = Error::file(&self.folder, "the home of runs and models cannot be made here");
+            std::fs::create_dir_all(&self.folder).map_err(told)?;
+            let ignore = self.folder.join(".gitignore");
+            std::fs::write(&ignore, IGNORE).map_err(Error::file(&ignore, "it cannot be written"))?;
+        }
+        for folder in [self.artifacts(), self.running()] {
+            if !folder.is_dir() {
+                std::fs::create_dir_all(&folder).map_err(Error::file(&folder, "the folder cannot be made"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The file of the SQLite database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("tabwright.db")
+    }
+
+    /// The folder of models and files.
+    pub fn artifacts(&self) -> PathBuf {
+        self.folder.join("artifacts")
+    }
+
+    fn running(&self) -> PathBuf {
+        self.folder.join("running")
+    }
+
+    fn mark(&self, run_id: &str) -> PathBuf {
+        self.running().join(format!("{run_id}.lock"))
+    }
+
+    /// Marks a run as under way for as long as the answer is held. The system lifts the lock when the process ends, however
+    /// it ends.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the mark cannot be made.
+    pub(crate) fn mark_running(&self, run_id: &str) -> Result<RunningMark> {
+        let path = self.mark(run_id);
+        let open = || -> std::io::Result<File> {
+            let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        let file = open().map_err(Error::file(&path, "the mark of a run under way cannot be made"))?;
+        Ok(RunningMark { path, _file: file })
+    }
+
+    /// Whether the process of a run has died. Unknown, and so false, for runs of other homes.
+    pub(crate) fn has_died(&self, run_id: &str) -> bool {
+        let Ok(file) = OpenOptions::new().write(true).open(self.mark(run_id)) else { return false };
+        !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Takes the mark of a dead run away.
+    pub(crate) fn unmark(&self, run_id: &str) {
+        // A mark that stays says no more than what the database says already.
+        let _ = std::fs::remove_file(self.mark(run_id));
+    }
+}
+
+/// The mark of a run under way; dropped, it is taken away.
+#[derive(Debug)]
+pub(crate) struct RunningMark {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for RunningMark {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

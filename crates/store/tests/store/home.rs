@@ -1,0 +1,120 @@
+//! A home that is locked, damaged, foreign or of a later version: said, and left as it is.
+
+use std::time::Duration;
+
+use tabwright_store::{Fault, NewRun, Store, StoreOptions};
+
+use crate::{Place, on_both};
+
+on_both![a_layout_of_a_later_version_is_refused_and_left];
+
+async fn sql(place: &Place, text: &'static str) {
+    let url = match &place.location {
+        tabwright_store::Location::Sqlite(path) => format!("sqlite://{}", path.display()),
+        tabwright_store::Location::Postgres(url) => url.clone(),
+        _ => unreachable!(),
+    };
+    let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+    sqlx::raw_sql(text).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+async fn a_layout_of_a_later_version_is_refused_and_left(place: &Place) {
+    place.open().await.close().await;
+    let update = match place.location {
+        tabwright_store::Location::Sqlite(_) => "UPDATE tabwright_layout SET version = 99",
+        _ => "UPDATE tabwright.tabwright_layout SET version = 99",
+    };
+    sql(place, update).await;
+    for _ in 0..2 {
+        let error = Store::open(&place.options()).await.unwrap_err();
+        assert!(error.to_string().contains("its layout is 99, this one knows up to 1"), "{error}");
+        assert_eq!(error.fault(), Fault::Data);
+    }
+}
+
+#[tokio::test]
+async fn a_locked_database_is_said_after_the_wait() {
+    let place = Place::sqlite();
+    let store = place.open().await;
+    let url = format!("sqlite://{}", place.options().home.database().display());
+    let other = sqlx::AnyPool::connect(&url).await.unwrap();
+    let mut held = other.acquire().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *held).await.unwrap();
+    let hasty = Store::open(&StoreOptions { wait: Duration::from_millis(200), ..place.options() }).await.unwrap();
+    let error = hasty.start_run(NewRun::default()).await.unwrap_err().to_string();
+    assert!(error.contains("is locked: another process writes to it"), "{error}");
+    // Whoever reads is not kept waiting.
+    store.search(&tabwright_store::Search::default()).await.unwrap();
+    sqlx::raw_sql("COMMIT").execute(&mut *held).await.unwrap();
+    hasty.start_run(NewRun::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_said_with_the_way_to_recover() {
+    let place = Place::sqlite();
+    place.open().await.close().await;
+    let path = place.options().home.database();
+    for content in [b"this is no database at all".to_vec(), vec![0xff; 8192]] {
+        std::fs::write(&path, &content).unwrap();
+        let error = Store::open(&place.options()).await.unwrap_err();
+        assert!(error.to_string().contains("is damaged or is no database"), "{error}");
+        assert!(error.to_string().contains(".recover"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), content);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_found_by_a_check() {
+    let place = Place::sqlite();
+    let store = place.open().await;
+    for _ in 0..50 {
+        let run = store.start_run(NewRun { name: "x".repeat(200), ..NewRun::default() }).await.unwrap();
+        run.finish(tabwright_store::Status::Completed).await.unwrap();
+    }
+    store.verify().await.unwrap();
+    store.close().await;
+    let path = place.options().home.database();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.len() - 4096;
+    bytes[at..].fill(0xab);
+    std::fs::write(&path, bytes).unwrap();
+    let outcome = match Store::open(&place.options()).await {
+        Ok(store) => store.verify().await,
+        Err(error) => Err(error),
+    };
+    assert!(outcome.unwrap_err().to_string().contains("is damaged"));
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_not_touched() {
+    let place = Place::sqlite();
+    std::fs::create_dir_all(place.options().home.folder()).unwrap();
+    let path = place.options().home.database();
+    std::fs::write(&path, "").unwrap();
+    sql(&place, "CREATE TABLE songs (title TEXT)").await;
+    let error = Store::open(&place.options()).await.unwrap_err().to_string();
+    assert!(error.contains("of another program (it has the table `songs`)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_in_the_place_of_the_home_is_said() {
+    let place = Place::sqlite();
+    std::fs::write(place.options().home.folder(), "a file").unwrap();
+    let error = Store::open(&place.options()).await.unwrap_err().to_string();
+    assert!(error.contains("the home of runs and models cannot be made here"), "{error}");
+}
+
+#[tokio::test]
+async fn several_openings_of_a_new_home_at_once_make_one_layout() {
+    let place = Place::sqlite();
+    let opened: Vec<_> = (0..8)
+        .map(|_| {
+            let options = place.options();
+            tokio::spawn(async move { Store::open(&options).await.map(drop) })
+        })
+        .collect();
+    for one in opened {
+        one.await.unwrap().unwrap();
+    }
+}
