@@ -9,6 +9,7 @@ mod bench;
 mod commands;
 mod docs;
 mod install;
+mod postgres;
 mod process;
 mod soak;
 mod test;

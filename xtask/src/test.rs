@@ -1,13 +1,14 @@
 //! `cargo xtask test`: everything that a change must pass, with the tests of all crates, doc tests, the commands of the
-//! docs, the kernels under valgrind, and the promise that debug and release, one thread and two, write the same model.
+//! docs, the kernels under valgrind, the store on PostgreSQL, and the promise that debug and release, one thread and two, write the same model.
 //!
-//! It needs a Rust toolchain and bash, installs valgrind where it is missing and the system's package manager lets it, and says at
-//! the end what it left out.
+//! It needs a Rust toolchain and bash, installs valgrind and PostgreSQL where they are missing and the system's package manager lets
+//! it, and says at the end what it left out.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::postgres::Server;
 use crate::process::{self, Result, Scratch};
 use crate::{commands, docs, install};
 
@@ -76,10 +77,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if fast {
         tally
             .left_out
-            .push("doc tests, the kernels under valgrind, the commands of the docs, equal models (--fast)".into());
+            .push("doc tests, the kernels under valgrind, the store on PostgreSQL, the commands of the docs, equal models (--fast)".into());
     } else {
         cargo_test(&["--doc"], &mut tally)?;
         check_memory(&mut tally)?;
+        on_postgres(&mut tally)?;
         with_binaries(&mut tally)?;
     }
     if tally.ignored > 0 {
@@ -113,6 +115,26 @@ fn check_memory(tally: &mut Tally) -> Result<()> {
     if !process::watched(command, |line| tally.line(line))? {
         tally.failures.push("the kernels under valgrind (see above)".into());
     }
+    Ok(())
+}
+
+/// The tests of the store that need a server, on one that is started for them.
+fn on_postgres(tally: &mut Tally) -> Result<()> {
+    let server = match Server::start() {
+        Ok(server) => server,
+        Err(why) => {
+            tally.left_out.push(format!("the store on PostgreSQL: {why}"));
+            return Ok(());
+        }
+    };
+    let mut command = process::cargo(["test", "--locked", "-p", "tabwright-store", "--test", "store", "--", "--ignored"]);
+    command.env("TABWRIGHT_TEST_POSTGRES", server.url());
+    let passed = tally.passed;
+    if !process::watched(command, |line| tally.line(line))? {
+        tally.failures.push("the store on PostgreSQL (see above)".into());
+    }
+    // They were counted as ignored before.
+    tally.ignored = tally.ignored.saturating_sub(tally.passed - passed);
     Ok(())
 }
 

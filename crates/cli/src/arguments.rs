@@ -1,5 +1,7 @@
 //! The commands and their flags. Flags that set a configuration key are made from the table of keys.
 
+mod store;
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
@@ -34,6 +36,8 @@ pub(crate) fn command() -> Command {
         .subcommand(check())
         .subcommand(profile())
         .subcommand(show())
+        .subcommand(store::runs())
+        .subcommand(store::models())
         .subcommand(example())
         .subcommand(docs())
 }
@@ -45,13 +49,18 @@ fn train() -> Command {
         .after_help(
             "Examples:\n  tabwright train customers.csv --target churned\n  \
              tabwright train 'sales/*.parquet' --target price --candidates gbdt_leafwise,ridge --time sold_on\n  \
+             tabwright train customers.csv --target churned --name churn --tag owner=ada\n  \
              tabwright train rows.csv --target y --holdout none --folds 0 --candidates gbdt_depthwise",
         )
         .arg(
             data("Files, globs, a folder of Parquet, or - for standard input; absent: data.source of tabwright.toml")
                 .required(false),
         );
-    with_configuration(with_keys(command, &all)).arg(json())
+    with_configuration(with_keys(command, &all)).arg(no_record()).arg(json())
+}
+
+fn no_record() -> Arg {
+    Arg::new("no-record").long("no-record").action(ArgAction::SetTrue).help("Leaves no record of the run in the home")
 }
 
 fn predict() -> Command {
@@ -96,6 +105,7 @@ fn evaluate() -> Command {
             .arg(data("Files, globs, a folder of Parquet, or - for standard input"))
             .arg(Arg::new("weight").long("weight").value_name("COL").help("Column with the weight of each row"))
             .arg(threads())
+            .arg(no_record())
             .arg(json().help("Print one JSON document, with the curves")),
     )
 }
@@ -105,7 +115,13 @@ fn check() -> Command {
         Command::new("check")
             .about("Hold data against a model's contract: columns, kinds, levels, ranges. Exit code 4 on a breach")
             .arg(data("Files, globs, a folder of Parquet, or - for standard input"))
-            .arg(Arg::new("against").long("against").value_name("MODEL").required(true).help("The model file"))
+            .arg(
+                Arg::new("against")
+                    .long("against")
+                    .value_name("MODEL")
+                    .required(true)
+                    .help("A model file, or a registered model"),
+            )
             .arg(share("max-unseen", "0.05", "Largest share of rows with a level that the model has not seen"))
             .arg(share("max-out-of-range", "0.05", "Largest share of rows outside of the range of the training rows"))
             .arg(share("max-more-missing", "0.10", "Largest rise of the share of missing values"))
@@ -176,7 +192,9 @@ fn docs() -> Command {
 }
 
 fn model() -> Arg {
-    Arg::new("model").value_name("MODEL").required(true).help("The model file")
+    let help =
+        "A model file (with a / or ending in .tw), or a registered NAME:VERSION, NAME@ALIAS or NAME (its champion)";
+    Arg::new("model").value_name("MODEL").required(true).help(help)
 }
 
 fn data(help: &'static str) -> Arg {
@@ -233,7 +251,7 @@ fn with_keys(command: Command, keys: &[&'static Key]) -> Command {
         if let Some(short) = short {
             arg = arg.short(short);
         }
-        let many = matches!(key.key_type, KeyType::List | KeyType::Pairs);
+        let many = matches!(key.key_type, KeyType::List | KeyType::Pairs | KeyType::Numbers);
         command.arg(if many { arg.action(ArgAction::Append) } else { arg })
     })
 }

@@ -4,22 +4,28 @@ mod check;
 mod docs;
 mod evaluate;
 mod example;
+mod models;
 mod predict;
 mod profile;
+mod recording;
+mod runs;
 mod show;
 mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
 use tabwright_core::{Cancel, Clock, Context, Observer, Warning};
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::error::Error;
+use tabwright_lifecycle::registry;
 use tabwright_model::artifact::Artifact;
+use tabwright_store::{Mover, Reference};
 
 use crate::config::{self, Given};
 use crate::error::Failure;
+use crate::home::{self, OpenHome};
 use crate::{arguments, screen};
 
 /// Runs the command that was asked for.
@@ -31,6 +37,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("check", matches)) => check::run(matches),
         Some(("profile", matches)) => profile::run(matches),
         Some(("show", matches)) => show::run(matches),
+        Some(("runs", matches)) => runs::run(matches),
+        Some(("models", matches)) => models::run(matches),
         Some(("example", matches)) => example::run(matches),
         Some(("docs", matches)) => docs::run(matches),
         _ => unreachable!("invariant: clap lets no other command through"),
@@ -52,15 +60,46 @@ fn configuration(matches: &ArgMatches, file: bool) -> Result<Config, Failure> {
     config::resolve(&given)
 }
 
-/// The model file of an argument.
+/// The model of an argument: a file, or a version of the registry.
 fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
     let text = matches.get_one::<String>(name).map_or("", String::as_str);
-    if !text.contains('/') && !text.contains('\\') && !text.ends_with(".tw") && !std::path::Path::new(text).exists() {
-        return Err(Failure::usage(format!(
-            "`{text}` is no model file: a model is named by its file (with a `/` or ending in `.tw`)"
-        )));
+    if is_file(text) {
+        return Ok(tabwright_lifecycle::file::load(Path::new(text))?);
     }
-    Ok(tabwright_lifecycle::file::load(std::path::Path::new(text))?)
+    let reference = match Reference::parse(text) {
+        Ok(reference) => reference,
+        Err(_) if Path::new(text).exists() => return Ok(tabwright_lifecycle::file::load(Path::new(text))?),
+        Err(error) => {
+            return Err(Failure::usage(format!(
+                "{error}; a model is a file (with a `/` or ending in `.tw`) or a registered NAME, NAME:VERSION or NAME@ALIAS"
+            )));
+        }
+    };
+    let home = OpenHome::find(&config::resolve(&Given::default())?)?;
+    let Some(home) = home else {
+        return match Path::new(text).exists() {
+            true => Ok(tabwright_lifecycle::file::load(Path::new(text))?),
+            false => Err(Failure::usage(format!(
+                "`{text}` is no model file (with a `/` or ending in `.tw`), and no model is registered here: \
+                 `tabwright train --name {}` registers one",
+                reference.name
+            ))),
+        };
+    };
+    if Path::new(text).is_file() && !home.wait(home.store.has_model(&reference.name))? {
+        return Ok(tabwright_lifecycle::file::load(Path::new(text))?);
+    }
+    home.wait(async { Ok::<_, Error>(registry::load(&home.store, &reference).await?.1) })
+}
+
+/// Whether a text names a file, whatever is registered.
+fn is_file(text: &str) -> bool {
+    text.contains('/') || text.contains('\\') || text.ends_with(".tw")
+}
+
+/// Who moves an alias here, and why.
+fn mover(why: &str) -> Mover {
+    Mover { who: home::user(), why: why.to_owned(), ..Mover::default() }
 }
 
 /// Whether a command ended because nobody reads its output any more (`| head`): that is no failure.

@@ -67,7 +67,10 @@ pub(crate) fn resolve(given: &Given) -> Result<Config, Failure> {
 }
 
 /// The file that is named, else the nearest `tabwright.toml` from here upwards.
-fn find_file(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+///
+/// # Errors
+/// If a file is named that is not there.
+pub(crate) fn find_file(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = named {
         return match path.is_file() {
             true => Ok(Some(path.to_owned())),
@@ -107,7 +110,7 @@ fn make_relative(table: &mut Table, folder: &Path) {
 const OPEN: [&str; 4] = ["candidates", "features.columns", "data.types", "data.roles"];
 
 /// Variables of the environment that are no keys.
-const OTHER_VARIABLES: [&str; 2] = ["TABWRIGHT_HOME", "TABWRIGHT_BENCH_PYTHON"];
+const OTHER_VARIABLES: [&str; 3] = ["TABWRIGHT_HOME", "TABWRIGHT_BENCH_PYTHON", "TABWRIGHT_TEST_POSTGRES"];
 
 /// A variable that begins like a key's must be one: a misspelt one would be of no effect without a word.
 fn check_variables() -> Result<(), Failure> {
@@ -205,7 +208,17 @@ fn check_type(key: &Key, value: &Value) -> Result<(), String> {
         (KeyType::Switch, _) => Err(format!("true or false is needed, {}", found())),
         (KeyType::List, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(()),
         (KeyType::List, _) => Err(format!("a list of texts such as [\"a\", \"b\"] is needed, {}", found())),
-        (KeyType::Pairs, Value::Table(_)) => Ok(()),
+        (KeyType::Numbers, Value::Table(pairs)) => {
+            match pairs.iter().find(|(_, value)| !matches!(value, Value::Integer(_) | Value::Float(_))) {
+                Some((name, value)) => Err(format!("{name}: a number is needed, got {}", value.type_str())),
+                None => Ok(()),
+            }
+        }
+        (KeyType::Numbers, _) => Err(format!("a table such as {{ name = 0.8 }} is needed, {}", found())),
+        (KeyType::Pairs, Value::Table(pairs)) => match pairs.iter().find(|(_, value)| !value.is_str()) {
+            Some((name, value)) => Err(format!("{name}: a text in quotes is needed, got {}", value.type_str())),
+            None => Ok(()),
+        },
         (KeyType::Pairs, _) => Err(format!("a table such as {{ name = \"value\" }} is needed, {}", found())),
     }
 }
@@ -259,6 +272,15 @@ fn parse(key: &Key, texts: &[String]) -> Result<Value, String> {
             check_pairs(key, &table)?;
             Ok(Value::Table(table))
         }
+        KeyType::Numbers => {
+            let mut table = Table::new();
+            for pair in texts.iter().flat_map(|t| t.split(',')).filter(|t| !t.trim().is_empty()) {
+                let number = pair.rsplit_once('=').and_then(|(name, value)| Some((name, value.trim().parse().ok()?)));
+                let (name, value) = number.ok_or_else(|| format!("`{pair}` is not NAME=NUMBER"))?;
+                table.insert(name.trim().to_owned(), Value::Float(value));
+            }
+            Ok(Value::Table(table))
+        }
     }
 }
 
@@ -278,7 +300,7 @@ fn parse_set(text: &str) -> Result<(String, Value), Failure> {
 
 fn value_is_toml_list(key: &Key, text: &str) -> bool {
     let value = text.split_once('=').map_or("", |(_, v)| v.trim());
-    matches!(key.key_type, KeyType::List | KeyType::Pairs) && value.starts_with(['[', '{'])
+    matches!(key.key_type, KeyType::List | KeyType::Pairs | KeyType::Numbers) && value.starts_with(['[', '{'])
         || matches!(key.key_type, KeyType::Text | KeyType::Choice(_)) && value.starts_with('"')
 }
 

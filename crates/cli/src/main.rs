@@ -5,7 +5,9 @@ mod arguments;
 mod command;
 mod config;
 mod error;
+mod home;
 mod screen;
+mod surroundings;
 
 use std::process::ExitCode;
 

@@ -94,6 +94,8 @@ codes! {
     MemoryLimit = "memory_limit",
     /// A setting has no effect here.
     NoEffect = "no_effect",
+    /// The run could not be recorded in the store.
+    NotRecorded = "not_recorded",
 }
 
 impl std::fmt::Display for Code {

@@ -32,6 +32,79 @@ pub struct Config {
     pub candidates: BTreeMap<String, BTreeMap<String, Value>>,
     /// How the run is carried out.
     pub train: TrainConfig,
+    /// What the work is part of.
+    pub project: ProjectConfig,
+    /// Where runs and models are kept.
+    pub store: StoreConfig,
+    /// What may become champion.
+    pub registry: RegistryConfig,
+}
+
+/// What the work is part of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProjectConfig {
+    /// The project that runs are recorded under.
+    pub name: String,
+    /// The experiment within it.
+    pub experiment: String,
+    /// The metric that runs are compared by; empty: the one that each was chosen by.
+    pub primary_metric: String,
+}
+
+impl Default for ProjectConfig {
+    fn default() -> Self {
+        ProjectConfig { name: "default".into(), experiment: "default".into(), primary_metric: String::new() }
+    }
+}
+
+/// Where runs and models are kept.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// A URL such as `postgres://user@host/name`, or `env:NAME` or `file:PATH` where it stands; empty: SQLite in the home.
+    pub database: String,
+}
+
+/// What may become champion.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// What a version must meet before an alias moves to it.
+    pub gate: GateConfig,
+    /// Named parts of the rows: a condition over columns for each name.
+    pub slices: BTreeMap<String, String>,
+}
+
+/// What a version must meet before an alias moves to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GateConfig {
+    /// The worst value of each metric, such as `test.roc_auc`: the least where larger is better, else the most.
+    pub metrics: BTreeMap<String, f64>,
+    /// Not worse than the version that the alias points to, beyond noise, on rows that neither was fitted on.
+    pub not_worse: bool,
+    /// Most milliseconds to predict one row.
+    pub max_latency_ms: Option<f64>,
+    /// Largest model file, such as `50MB`; empty: any.
+    pub max_size: String,
+    /// Codes of findings that a version must not have.
+    pub no_findings: Vec<String>,
+    /// The worst value of the primary metric in each slice.
+    pub slices: BTreeMap<String, f64>,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        GateConfig {
+            metrics: BTreeMap::new(),
+            not_worse: true,
+            max_latency_ms: None,
+            max_size: String::new(),
+            no_findings: Vec::new(),
+            slices: BTreeMap::new(),
+        }
+    }
 }
 
 /// Where the rows come from and what the columns are.
@@ -241,6 +314,14 @@ pub struct TrainConfig {
     pub rows_from: RowsFrom,
     /// The model file.
     pub output: String,
+    /// The name to register the model under; empty: it is not registered.
+    pub name: String,
+    /// Whether the run is recorded.
+    pub record: bool,
+    /// Tags of the run.
+    pub tags: BTreeMap<String, String>,
+    /// A note on the run.
+    pub note: String,
 }
 
 /// Where a training takes its rows from.
@@ -277,6 +358,10 @@ impl Default for TrainConfig {
             memory_limit: String::new(),
             rows_from: RowsFrom::Auto,
             output: "model.tw".into(),
+            name: String::new(),
+            record: true,
+            tags: BTreeMap::new(),
+            note: String::new(),
         }
     }
 }

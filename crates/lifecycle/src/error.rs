@@ -53,6 +53,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Runs, models and their files.
+    #[error(transparent)]
+    Store(#[from] tabwright_store::Error),
     /// The user stopped the command.
     #[error("stopped; {0}")]
     Cancelled(String),
@@ -95,6 +98,11 @@ impl Error {
                 Learn::Config(_) | Learn::UnknownParameter { .. } | Learn::Parameter { .. } => Exit::Usage,
                 Learn::Data(_) | Learn::Target { .. } => Exit::Data,
                 _ => Exit::Failed,
+            },
+            Error::Store(error) => match error.fault() {
+                tabwright_store::Fault::Usage => Exit::Usage,
+                tabwright_store::Fault::Data => Exit::Data,
+                tabwright_store::Fault::Failed => Exit::Failed,
             },
             Error::Write { .. } | Error::Cancelled(_) => Exit::Failed,
         }

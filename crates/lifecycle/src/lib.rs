@@ -10,6 +10,9 @@ pub mod example;
 pub mod file;
 pub mod predict;
 pub mod profile;
+pub mod record;
+pub mod redact;
+pub mod registry;
 pub mod show;
 pub mod train;
 

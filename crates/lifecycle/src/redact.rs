@@ -67,8 +67,7 @@ fn is_reference(value: &str) -> bool {
 }
 
 fn is_name(name: &str) -> bool {
-    let folded: String =
-        name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect();
+    let folded: String = name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect();
     NAMES.iter().any(|n| folded.ends_with(n) || folded.ends_with(&format!("{n}s")))
 }
 
@@ -79,7 +78,8 @@ fn hide_logins(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         shown.push_str(before);
-        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`')).unwrap_or(after.len());
+        let end =
+            after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`')).unwrap_or(after.len());
         // A password may hold a `/` that nobody has encoded: the last `@` before the end of the URL counts.
         rest = match after[..end].rfind('@') {
             Some(login) => {
@@ -101,16 +101,17 @@ fn hide_values(text: &str) -> String {
         let (before, after) = rest.split_at(at + 1);
         shown.push_str(before);
         let name = before[..at].trim_end_matches([' ', '"', '\'']);
-        let begin = name.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).map_or(0, |i| {
-            i + name[i..].chars().next().map_or(1, char::len_utf8)
-        });
+        let begin = name
+            .rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')))
+            .map_or(0, |i| i + name[i..].chars().next().map_or(1, char::len_utf8));
         let lead = after.len() - after.trim_start_matches([' ', '"', '\'']).len();
         let value = &after[lead..];
         if !is_name(&name[begin..]) || is_reference(value) || after.starts_with("//") {
             rest = after;
             continue;
         }
-        let end = value.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ',' | ';')).unwrap_or(value.len());
+        let end =
+            value.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ',' | ';')).unwrap_or(value.len());
         shown.push_str(&after[..lead]);
         if end > 0 {
             shown.push_str(HIDDEN);

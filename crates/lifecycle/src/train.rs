@@ -1,5 +1,6 @@
 //! `train`: from files to a model file, in one road that the command line and a Rust program share.
 
+mod held_back;
 mod material;
 mod memory;
 mod report;
@@ -7,6 +8,7 @@ mod stream;
 
 pub(crate) use memory::parse_bytes;
 
+pub use held_back::{HeldBack, held_back};
 pub use material::Prepared;
 
 use std::path::Path;

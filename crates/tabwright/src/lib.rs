@@ -29,8 +29,30 @@
 //! # }
 //! ```
 //!
-//! More in the crate's `examples` folder: a churn classifier, a house-price regressor, a candidate of one's own, and a
-//! pipeline by itself.
+//! # Record runs, register models
+//!
+//! [`store`] keeps runs and registered models, in SQLite or PostgreSQL; `train` of the command line uses nothing else.
+//!
+//! ```
+//! use tabwright::store::{Home, NewRun, Search, Status, Store, StoreOptions};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let home = Home::at(folder.path().join(".tabwright"));
+//! let store = Store::open(&StoreOptions::in_home(home)).await?;
+//! let run = store.start_run(NewRun { name: "by hand".into(), ..NewRun::default() }).await?;
+//! run.log_param("depth", 6).await?;
+//! run.log_metric("validation.rmse", 0.31, 0).await?;
+//! run.finish(Status::Completed).await?;
+//! let search = Search { filter: "params.depth > 3".into(), ..Search::default() };
+//! assert_eq!(store.search(&search).await?.runs[0].run.name, "by hand");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! More in the crate's `examples` folder: a churn classifier, a house-price regressor, a candidate of one's own, a
+//! pipeline by itself, and runs that are recorded.
 
 pub use tabwright_core::metric::{Metric, Predictions};
 pub use tabwright_core::{
@@ -51,10 +73,11 @@ pub use tabwright_lifecycle::example::{Example, generate as example};
 pub use tabwright_lifecycle::file::load;
 pub use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
 pub use tabwright_lifecycle::train::{Surroundings, Trained, read_table, save, train, train_table};
-pub use tabwright_lifecycle::{check, evaluate, profile};
+pub use tabwright_lifecycle::{check, evaluate, profile, record, registry};
 pub use tabwright_model::artifact::Artifact;
 pub use tabwright_model::model::{Link, Model, Predictor, Scorer, Signature};
 pub use tabwright_model::{FeatureColumn, Features, Linear, Pipeline, Scratch, Trees};
+pub use tabwright_store as store;
 pub use tabwright_trees as trees;
 
 /// What the crates below return where something goes wrong; [`Error`] holds them.

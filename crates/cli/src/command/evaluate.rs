@@ -1,13 +1,16 @@
 //! `tabwright evaluate`: how good a model is on rows with known answers.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
 use tabwright_core::Task;
 use tabwright_core::metric::Evaluation;
 use tabwright_lifecycle::evaluate::{EvaluateOptions, Evaluated, evaluate};
+use tabwright_lifecycle::record;
 use tabwright_model::Model;
 
+use super::recording::{Recording, set_aside};
 use super::{configuration, context, load, say_warnings, stop_on_signal, texts};
 use crate::error::Failure;
 use crate::screen::{self, Screen, WallClock};
@@ -26,14 +29,37 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         curves: json,
         read: config.data.read_options()?,
     };
+    let recording = match matches.get_flag("no-record") {
+        true => None,
+        false => {
+            // The files are named on the command line; where runs are kept stands in tabwright.toml.
+            let kept = crate::config::resolve(&crate::config::Given::default())?;
+            Some((Recording::begin(record::EVALUATE, &kept, &options.sources)?, kept))
+        }
+    };
     stop_on_signal("nothing is printed");
     let (on_screen, clock) = (Screen::new(false), WallClock::start());
     let done = evaluate(&artifact, &options, context(&on_screen, &clock));
     on_screen.finish();
     let done = done?;
     say_warnings(&done.warnings, &on_screen);
+    let mut run_id = None;
+    if let Some((recording, kept)) = recording {
+        run_id = Some(recording.run_id().to_owned());
+        let ended = recording.end();
+        let model = matches.get_one::<String>("model").map_or("", String::as_str);
+        let about = (model, artifact.content_id());
+        let document = record::of_evaluation(&done, about, (&kept, &options.sources), &ended.about);
+        let file = format!("evaluation-{}.run.json", document.run_id);
+        if let Err(error) = ended.write(std::slice::from_ref(&document), async |_| Ok(())) {
+            let warning = set_aside(vec![document], None, Path::new(&file), &error)?;
+            say_warnings(&[warning], &on_screen);
+        }
+    }
     if json {
-        screen::print_json(&done.to_json(&artifact)?)?;
+        let mut document = done.to_json(&artifact)?;
+        document["run_id"] = serde_json::json!(run_id);
+        screen::print_json(&document)?;
     } else {
         screen::print(&text(&done, artifact.model()))?;
     }

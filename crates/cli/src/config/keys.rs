@@ -18,6 +18,8 @@ pub(crate) enum KeyType {
     List,
     /// Name and value, as `NAME=VALUE`; in the file a table.
     Pairs,
+    /// Name and number, as `NAME=NUMBER`; in the file a table.
+    Numbers,
 }
 
 /// A configuration key.
@@ -48,7 +50,7 @@ const fn key(
     Key { name, flag, value, key_type, default, doc }
 }
 
-use KeyType::{Choice, Count, List, Number, Pairs, Switch, Text};
+use KeyType::{Choice, Count, List, Number, Numbers, Pairs, Switch, Text};
 
 const IMPUTE_NUMBER: KeyType = Choice(&["median", "mean", "most_frequent", "constant", "none"]);
 const IMPUTE_CATEGORY: KeyType = Choice(&["constant", "most_frequent", "none"]);
@@ -322,7 +324,76 @@ pub(crate) const KEYS: &[Key] = &[
         "\"auto\"",
         "memory holds the table; stream reads the files in each pass, for tree candidates without folds. auto: large files stream where they can. The model is the same.",
     ),
-    key(("train.output", "output"), "FILE", Text, "\"model.tw\"", "The model file."),
+    key(
+        ("train.output", "output"),
+        "FILE",
+        Text,
+        "\"model.tw\"",
+        "The model file. With a name and without this, the model is written into the home alone.",
+    ),
+    key(
+        ("train.name", "name"),
+        "NAME",
+        Text,
+        "\"\"",
+        "Registers the model as the next version of this name. Empty: it is not registered.",
+    ),
+    key(("train.record", ""), "", Switch, "true", "Whether the run is recorded in the home. --no-record turns it off."),
+    key(("train.tags", "tag"), "NAME=VALUE", Pairs, "{}", "Tags of the run."),
+    key(("train.note", "note"), "TEXT", Text, "\"\"", "A note on the run."),
+    key(("project.name", "project"), "NAME", Text, "\"default\"", "The project that runs are recorded under."),
+    key(("project.experiment", "experiment"), "NAME", Text, "\"default\"", "The experiment within the project."),
+    key(
+        ("project.primary_metric", ""),
+        "",
+        Text,
+        "\"\"",
+        "The metric that runs are compared by, such as test.roc_auc. Empty: the one that decided in each run.",
+    ),
+    key(
+        ("store.database", ""),
+        "",
+        Text,
+        "\"\"",
+        "Where runs and models are kept: postgres://user@host/name, or env:NAME or file:PATH that holds this. Empty: SQLite in the home.",
+    ),
+    key(
+        ("registry.gate.metrics", ""),
+        "",
+        Numbers,
+        "{}",
+        "The worst value of each metric that may be promoted, such as { \"test.roc_auc\" = 0.8, \"test.log_loss\" = 0.5 }: the least where larger is better, else the most.",
+    ),
+    key(
+        ("registry.gate.not_worse", ""),
+        "",
+        Switch,
+        "true",
+        "Whether a version must not be worse than the one that the alias points to, beyond noise, on rows that neither was fitted on.",
+    ),
+    key(("registry.gate.max_latency_ms", ""), "", Number, "", "Most milliseconds to predict one row. Absent: any."),
+    key(("registry.gate.max_size", ""), "", Text, "\"\"", "Largest model file, such as 50MB. Empty: any."),
+    key(
+        ("registry.gate.no_findings", ""),
+        "",
+        List,
+        "[]",
+        "Codes of findings that a version must not have, such as target_leak.",
+    ),
+    key(
+        ("registry.gate.slices", ""),
+        "",
+        Numbers,
+        "{}",
+        "The worst value of the metric that decided in each slice, on rows that the version was not fitted on.",
+    ),
+    key(
+        ("registry.slices", ""),
+        "",
+        Pairs,
+        "{}",
+        "Named parts of the rows, such as { seniors = \"age >= 65 and plan = 'basic'\" }.",
+    ),
 ];
 
 /// The key of a name.

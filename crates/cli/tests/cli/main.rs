@@ -4,6 +4,8 @@
 mod bad_input;
 mod commands;
 mod odd_input;
+mod registry;
+mod runs;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

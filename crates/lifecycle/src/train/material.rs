@@ -327,6 +327,11 @@ fn identity(columns: SplitColumns, duplicates: Duplicates) -> RowIdentity {
 
 /// Splits the rows, and deals the training part to folds.
 pub(super) fn divide(prepared: &Prepared, config: &Config) -> Result<Divided> {
+    divide_at(prepared, config, earlier_cuts(&config.split)?)
+}
+
+/// The same, at the cuts of an earlier training where some are given.
+pub(super) fn divide_at(prepared: &Prepared, config: &Config, cuts: Option<Cuts>) -> Result<Divided> {
     let task = &prepared.signature.task;
     let method = split_method(prepared, config)?;
     let params = SplitParams {
@@ -336,7 +341,6 @@ pub(super) fn divide(prepared: &Prepared, config: &Config) -> Result<Divided> {
         stratify: config.split.stratify.unwrap_or(task.is_classification()),
         identity: identity(prepared.columns, config.split.duplicates),
     };
-    let cuts = earlier_cuts(&config.split)?;
     if cuts.is_some() && matches!(method, SplitMethod::Column(_) | SplitMethod::NoHoldout) {
         return Err(Error::Config(
             "an earlier split is to be repeated, and a split column or `--holdout none` says otherwise; give one of them"
@@ -420,9 +424,13 @@ fn earlier_cuts(config: &SplitConfig) -> Result<Option<Cuts>> {
         return Ok(None);
     }
     let artifact = crate::file::load(Path::new(&config.like))?;
-    let cuts = artifact.evidence.plan["split"]["cuts"].clone();
     let invalid = |e| Error::Data(format!("{}: its plan does not say where it was split: {e}", config.like));
-    serde_json::from_value(cuts).map(Some).map_err(invalid)
+    cuts_of_plan(&artifact.evidence.plan).map(Some).map_err(invalid)
+}
+
+/// Where a plan says that the rows were cut.
+pub(super) fn cuts_of_plan(plan: &serde_json::Value) -> serde_json::Result<Cuts> {
+    serde_json::from_value(plan["split"]["cuts"].clone())
 }
 
 fn split_rows(

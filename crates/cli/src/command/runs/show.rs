@@ -1,0 +1,152 @@
+//! `tabwright runs show`.
+
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use serde_json::{Map, Value, json};
+use tabwright_store::{MetricPoint, Run, Search, time};
+
+use super::super::configuration;
+use super::{number, to_json};
+use crate::error::Failure;
+use crate::home::OpenHome;
+use crate::screen;
+
+/// Runs within a run that are shown.
+const SHOWN_CHILDREN: usize = 100;
+/// Hyperparameters and facts are cut here; all of them are in `--json`.
+const SHOWN_TEXT: usize = 100;
+
+pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let home = OpenHome::expect(&configuration(matches, true)?)?;
+    let id = matches.get_one::<String>("run").map_or("", String::as_str);
+    let run = home.wait(home.store.run(id))?;
+    let within = Search { parent: Some(run.run_id.clone()), nested: true, limit: SHOWN_CHILDREN, ..Search::default() };
+    let mut children = home.wait(home.store.search(&within))?.runs;
+    children.reverse();
+    if matches.get_flag("json") {
+        let mut histories = Map::new();
+        for (name, _) in run.metrics.iter().filter(|(_, metric)| metric.points > 1) {
+            let points = home.wait(home.store.history(&run.run_id, name))?;
+            histories.insert(name.clone(), points.iter().map(point).collect());
+        }
+        let mut document = to_json(&run);
+        let summaries = run.metrics.iter().map(|(name, m)| {
+            let best = m.best(name).map(number);
+            let (low, high, mean) = (number(m.low), number(m.high), number(m.mean));
+            (name.clone(), json!({ "points": m.points, "last": number(m.last), "best": best, "low": low, "high": high, "mean": mean }))
+        });
+        document["summaries"] = Value::Object(summaries.collect());
+        document["histories"] = Value::Object(histories);
+        document["files"] = json!(run.files);
+        document["info"] = run.run.info.clone();
+        document["children"] = children.iter().map(to_json).collect();
+        screen::print_json(&document)?;
+    } else {
+        screen::print(&text(&run, &children))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn point(point: &MetricPoint) -> Value {
+    json!({ "step": point.step, "at": time::to_text(point.at), "value": number(point.value) })
+}
+
+fn text(run: &Run, children: &[Run]) -> String {
+    let mut parts = vec![overview(run)];
+    if !run.params.is_empty() {
+        let mut table = screen::text_table(&["parameter", "value"]);
+        for (name, value) in &run.params {
+            table.add_row([name.clone(), cut(value)]);
+        }
+        parts.push(table.to_string());
+    }
+    if !run.metrics.is_empty() {
+        let mut table = screen::table(&["metric", "last", "best", "mean", "values"]);
+        for (name, metric) in &run.metrics {
+            let best = metric.best(name).map_or("–".into(), screen::number);
+            let cells = vec![
+                name.clone(),
+                screen::number(metric.last),
+                best,
+                screen::number(metric.mean),
+                screen::count(usize::try_from(metric.points).unwrap_or(usize::MAX)),
+            ];
+            screen::row(&mut table, cells);
+        }
+        parts.push(table.to_string());
+    }
+    if !children.is_empty() {
+        let metric = &run.run.primary_metric;
+        let mut table = screen::table(&["run within", metric, "status", "run id"]);
+        for child in children {
+            let value = child.metrics.get(metric).map_or("–".into(), |m| screen::number(m.last));
+            let id = child.run_id[..super::list::SHOWN_DIGITS.min(child.run_id.len())].to_owned();
+            screen::row(&mut table, vec![child.run.name.clone(), value, child.status.to_string(), id]);
+        }
+        parts.push(table.to_string());
+    }
+    if !run.files.is_empty() {
+        let mut table = screen::table(&["file", "bytes"]);
+        for file in &run.files {
+            screen::row(
+                &mut table,
+                vec![file.path.clone(), screen::count(usize::try_from(file.size).unwrap_or(usize::MAX))],
+            );
+        }
+        parts.push(table.to_string());
+    }
+    parts.join("\n\n") + "\n"
+}
+
+fn overview(run: &Run) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    let info = &run.run.info;
+    let name = if run.run.name.is_empty() { String::new() } else { format!(" `{}`", run.run.name) };
+    let took = run.seconds().map_or(String::new(), |s| format!(", took {}", screen::seconds(s)));
+    let words = |value: &Value| match value {
+        Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        Value::String(text) => text.clone(),
+        _ => String::new(),
+    };
+    let git = match info["git"]["commit"].as_str() {
+        Some(commit) if info["git"]["diff"].as_str().is_some_and(|d| !d.is_empty()) => {
+            format!("{commit}, with changes")
+        }
+        Some(commit) => commit.to_owned(),
+        None => String::new(),
+    };
+    let version =
+        info["version"].as_str().map_or(String::new(), |v| format!("Tabwright {v} on {}", words(&info["machine"])));
+    let memory = info["peak_memory"].as_f64().map_or(String::new(), |bytes| format!("{:.0} MB at most", bytes / 1e6));
+    let tags: Vec<String> = run.tags.iter().map(|(tag, value)| format!("{tag}={value}")).collect();
+    for (what, value) in [
+        ("Run", format!("{} ({}{name}), {}{took}", run.run_id, run.run.kind, run.status)),
+        ("Part of", run.run.parent.clone().unwrap_or_default()),
+        ("Started", time::to_seconds(run.started)),
+        ("Project", format!("{}, experiment {}", run.run.project, run.run.experiment)),
+        ("Tags", tags.join(", ")),
+        ("Note", run.note.clone()),
+        ("Error", words(&info["error"])),
+        ("Command", words(&info["command_line"])),
+        ("Data", words(&info["data"])),
+        ("Fingerprint", words(&info["data_fingerprint"])),
+        ("By", words(&info["user"])),
+        ("With", version),
+        ("Memory", memory),
+        ("Git", git),
+    ] {
+        if !value.is_empty() {
+            table.add_row([what.to_owned(), value]);
+        }
+    }
+    table.to_string()
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_TEXT) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

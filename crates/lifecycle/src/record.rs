@@ -1,0 +1,303 @@
+//! What is recorded of a training or an evaluation: runs as documents, one for the whole and one within it for each candidate.
+//!
+//! Making the documents needs no store; [`RecordFile`] writes them beside a model when the store cannot take them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tabwright_learn::search::Line;
+use tabwright_model::evidence::Metrics;
+use tabwright_store::time::Micros;
+use tabwright_store::{Batch, Measured, NewRun, RunDocument, Status, Store};
+
+use crate::config::{Config, ProjectConfig};
+use crate::error::{Error, Result};
+use crate::evaluate::Evaluated;
+use crate::redact;
+use crate::train::Trained;
+
+/// The kind of the run of a whole training.
+pub const TRAIN: &str = "train";
+/// The kind of the run of a candidate within a training.
+pub const CANDIDATE: &str = "candidate";
+/// The kind of the run of an evaluation.
+pub const EVALUATE: &str = "evaluate";
+
+/// What is known of a run besides what it found.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// Its id.
+    pub run_id: String,
+    /// When it began.
+    pub started: Micros,
+    /// When it ended.
+    pub ended: Micros,
+    /// Facts of the surroundings: command line, user, machine, versions, git commit and diff, peak memory …
+    pub surroundings: Map<String, Value>,
+}
+
+/// A run before it has found anything.
+pub fn begun(kind: &str, config: &Config, sources: &[String], about: &About) -> NewRun {
+    let mut info = about.surroundings.clone();
+    info.insert("data".into(), json!(sources));
+    if kind == TRAIN {
+        info.insert("config".into(), recorded_config(config));
+        info.insert("seed".into(), json!(config.train.seed));
+    }
+    let mut info = Value::Object(info);
+    redact::json(&mut info);
+    let ProjectConfig { name, experiment, .. } = &config.project;
+    NewRun {
+        project: name.clone(),
+        experiment: experiment.clone(),
+        kind: kind.to_owned(),
+        name: config.train.name.clone(),
+        primary_metric: config.project.primary_metric.clone(),
+        info,
+        ..NewRun::default()
+    }
+}
+
+/// The configuration as it is recorded: files are named from the root, so that it can be repeated from any folder.
+fn recorded_config(config: &Config) -> Value {
+    let mut config = config.clone();
+    let absolute = |text: &mut String| {
+        if !text.is_empty()
+            && text != "-"
+            && !text.contains("://")
+            && let Ok(path) = std::path::absolute(&*text)
+        {
+            *text = path.to_string_lossy().into_owned();
+        }
+    };
+    config.data.source.iter_mut().chain(&mut config.split.files).for_each(absolute);
+    absolute(&mut config.split.like);
+    json!(config)
+}
+
+/// The documents of a training: the run, and one within it for each candidate.
+///
+/// # Errors
+/// If the system gives no random numbers for ids.
+pub fn of_training(trained: &Trained, config: &Config, about: &About) -> Result<Vec<RunDocument>> {
+    let mut run = begun(TRAIN, config, &config.data.source, about);
+    let metric = trained.metric.name();
+    if run.primary_metric.is_empty() {
+        metric.clone_into(&mut run.primary_metric);
+    }
+    if let Some(info) = run.info.as_object_mut() {
+        let evidence = &trained.artifact.evidence;
+        info.insert("plan".into(), evidence.plan.clone());
+        info.insert("findings".into(), json!(evidence.findings));
+        info.insert("data_fingerprint".into(), json!(evidence.data_fingerprint));
+        info.insert("content_id".into(), json!(trained.artifact.content_id()));
+        info.insert("seconds".into(), json!(trained.seconds));
+    }
+    let best = trained.found.best();
+    let mut logged = Batch {
+        params: params(best),
+        tags: config.train.tags.clone(),
+        note: Some(config.train.note.clone()).filter(|n| !n.is_empty()),
+        metrics: line_metrics(best, trained, about),
+        ..Batch::default()
+    };
+    let signature = trained.artifact.model().signature();
+    for (name, value) in [
+        ("candidate", best.candidate.name.clone()),
+        ("content_id", trained.artifact.content_id().to_owned()),
+        ("seed", trained.seed.to_string()),
+        ("target", signature.target.clone()),
+        ("task", signature.task.name().to_owned()),
+        ("rows", trained.rows.to_string()),
+    ] {
+        logged.params.entry(name.to_owned()).or_insert(value);
+    }
+    for (part, metrics) in [("train", Some(&trained.found.train)), ("test", trained.found.test.as_ref())] {
+        logged.metrics.extend(measured(part, metrics, about.ended));
+    }
+    let (project, experiment) = (run.project.clone(), run.experiment.clone());
+    let mut documents = vec![RunDocument {
+        run_id: about.run_id.clone(),
+        run,
+        status: Status::Completed,
+        started: about.started,
+        ended: Some(about.ended),
+        logged,
+    }];
+    for line in &trained.found.leaderboard {
+        let info = line.failure.as_ref().map_or_else(|| json!({}), |why| json!({ "error": why }));
+        documents.push(RunDocument {
+            run_id: Store::draw_run_id()?,
+            run: NewRun {
+                project: project.clone(),
+                experiment: experiment.clone(),
+                parent: Some(about.run_id.clone()),
+                kind: CANDIDATE.into(),
+                name: line.candidate.name.clone(),
+                primary_metric: metric.to_owned(),
+                info,
+            },
+            status: if line.failure.is_some() { Status::Failed } else { Status::Completed },
+            started: about.started,
+            ended: Some(about.ended),
+            logged: Batch { params: params(line), metrics: line_metrics(line, trained, about), ..Batch::default() },
+        });
+    }
+    Ok(documents)
+}
+
+/// The document of a training that ended with an error.
+pub fn of_failure(config: &Config, about: &About, error: &Error) -> RunDocument {
+    let mut run = begun(TRAIN, config, &config.data.source, about);
+    if let Some(info) = run.info.as_object_mut() {
+        info.insert("error".into(), json!(redact::text(&error.to_string())));
+    }
+    let status = match error {
+        Error::Cancelled(_) | Error::Learn(tabwright_learn::Error::Cancelled) => Status::Killed,
+        _ => Status::Failed,
+    };
+    let logged = Batch { tags: config.train.tags.clone(), ..Batch::default() };
+    RunDocument { run_id: about.run_id.clone(), run, status, started: about.started, ended: Some(about.ended), logged }
+}
+
+/// The document of an evaluation. `model` is how the model was named.
+pub fn of_evaluation(
+    evaluated: &Evaluated,
+    (model, content_id): (&str, &str),
+    (config, sources): (&Config, &[String]),
+    about: &About,
+) -> RunDocument {
+    let mut run = begun(EVALUATE, config, sources, about);
+    if let Some(info) = run.info.as_object_mut() {
+        info.insert("content_id".into(), json!(content_id));
+    }
+    let scores = evaluated.evaluation.scores.iter();
+    let metrics: Metrics = scores.filter(|(_, v)| !v.is_nan()).map(|(m, v)| (m.name().to_owned(), *v)).collect();
+    let logged = Batch {
+        params: [("model".to_owned(), redact::text(model)), ("rows".to_owned(), evaluated.evaluation.rows.to_string())]
+            .into(),
+        metrics: measured("evaluation", Some(&metrics), about.ended).collect(),
+        ..Batch::default()
+    };
+    let (run_id, started) = (about.run_id.clone(), about.started);
+    RunDocument { run_id, run, status: Status::Completed, started, ended: Some(about.ended), logged }
+}
+
+/// Type and hyperparameters of a candidate.
+fn params(line: &Line) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let hyperparameters = json!(line.candidate.params);
+    let named = hyperparameters.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
+    let mut params: BTreeMap<String, String> = named.collect();
+    params.insert("type".into(), line.candidate.candidate_type.clone());
+    if let Some(rounds) = line.rounds {
+        params.insert("rounds".into(), rounds.to_string());
+    }
+    params
+}
+
+/// What was measured of a candidate: the score that decided under its bare name, the folds, the validation part, and times.
+fn line_metrics(line: &Line, trained: &Trained, about: &About) -> Vec<Measured> {
+    let metric = trained.metric.name();
+    let at = about.ended;
+    let one = |name: String, step: i64, value: f64| Measured { name, step, at, value };
+    let mut metrics = Vec::new();
+    let validation = line.validation.as_ref().and_then(|v| v.get(metric)).copied();
+    let selection = line.cv_mean_std().map(|(mean, _)| mean).or(validation);
+    metrics.extend(selection.map(|score| one(metric.to_owned(), 0, score)));
+    let folds = line.cv_scores.iter().enumerate();
+    metrics.extend(folds.map(|(fold, score)| one(format!("fold.{metric}"), fold as i64, *score)));
+    let mut of_folds = line.cv_metrics.clone();
+    if let Some((mean, std)) = line.cv_mean_std() {
+        of_folds.insert(metric.to_owned(), mean);
+        metrics.push(one(format!("cv_std.{metric}"), 0, std));
+    }
+    metrics.extend(measured("cv", Some(&of_folds), at));
+    metrics.extend(measured("validation", line.validation.as_ref(), at));
+    metrics.push(one("seconds.fit".into(), 0, line.fit_seconds));
+    metrics.push(one("seconds.predict".into(), 0, line.predict_seconds));
+    metrics
+}
+
+fn measured<'a>(part: &'a str, metrics: Option<&'a Metrics>, at: Micros) -> impl Iterator<Item = Measured> + 'a {
+    let one =
+        move |(name, value): (&String, &f64)| Measured { name: format!("{part}.{name}"), step: 0, at, value: *value };
+    metrics.into_iter().flatten().map(one)
+}
+
+/// Version of the layout of a record file.
+const FORMAT: u32 = 1;
+/// What follows the name of the model in that of its record.
+const EXTENSION: &str = ".run.json";
+
+/// Runs in a file: what a store could not take, for `runs import`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordFile {
+    /// Version of the layout.
+    pub format: u32,
+    /// The runs, parents before their children.
+    pub runs: Vec<RunDocument>,
+    /// What was to be registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub register: Option<Registration>,
+}
+
+/// A registration that is still to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// The name of the model.
+    pub name: String,
+    /// The model file; it lies beside the record.
+    pub file: String,
+    /// An alias that is to point to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+}
+
+impl RecordFile {
+    /// A record of runs.
+    pub fn new(runs: Vec<RunDocument>, register: Option<Registration>) -> Self {
+        RecordFile { format: FORMAT, runs, register }
+    }
+
+    /// Where the record of a model file lies: beside it.
+    pub fn beside(model: &Path) -> PathBuf {
+        let mut name = model.file_name().unwrap_or_default().to_os_string();
+        name.push(EXTENSION);
+        model.with_file_name(name)
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn save(&self, path: &Path) -> Result<()> {
+        use std::io::Write;
+        let what = "the record of the run could not be written";
+        let told = |source| Error::Write { path: path.to_owned(), what, source };
+        let text = serde_json::to_string_pretty(self).map_err(|e| told(e.into()))?;
+        let mut file = crate::file::create(path, what)?;
+        file.write_all(text.as_bytes()).map_err(told)?;
+        file.finish().map_err(told)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for one that cannot be read, is no record, or of a later version.
+    pub fn load(path: &Path) -> Result<Self> {
+        let told = |why: String| Error::Data(format!("{}: {why}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|e| told(format!("the record cannot be read: {e}")))?;
+        let value: Value = serde_json::from_str(&text).map_err(|e| told(format!("it is no record of a run: {e}")))?;
+        match value["format"].as_u64() {
+            Some(format) if format > FORMAT.into() => {
+                Err(told(format!("it has the format {format} of a later version; this one reads up to {FORMAT}")))
+            }
+            _ => serde_json::from_value(value).map_err(|e| told(format!("it is no record of a run: {e}"))),
+        }
+    }
+}
