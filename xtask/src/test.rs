@@ -127,7 +127,8 @@ fn on_postgres(tally: &mut Tally) -> Result<()> {
             return Ok(());
         }
     };
-    let mut command = process::cargo(["test", "--locked", "-p", "tabwright-store", "--test", "store", "--", "--ignored"]);
+    let mut command =
+        process::cargo(["test", "--locked", "-p", "tabwright-store", "--test", "store", "--", "--ignored"]);
     command.env("TABWRIGHT_TEST_POSTGRES", server.url());
     let passed = tally.passed;
     if !process::watched(command, |line| tally.line(line))? {

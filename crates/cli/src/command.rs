@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use tabwright_core::{Cancel, Clock, Context, Observer, Warning};
 use tabwright_lifecycle::config::Config;
-use tabwright_lifecycle::error::Error;
+use tabwright_lifecycle::error::{Error, Exit};
 use tabwright_lifecycle::registry;
 use tabwright_model::artifact::Artifact;
 use tabwright_store::{Mover, Reference};
@@ -89,7 +89,16 @@ fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
     if Path::new(text).is_file() && !home.wait(home.store.has_model(&reference.name))? {
         return Ok(tabwright_lifecycle::file::load(Path::new(text))?);
     }
-    home.wait(async { Ok::<_, Error>(registry::load(&home.store, &reference).await?.1) })
+    home.wait(async { Ok::<_, Error>(registry::load(&home.store, &reference).await?.1) }).map_err(|failure| Failure {
+        // Whoever meant a file must hear how files are named.
+        message: match failure.exit {
+            Exit::Usage if !text.contains([':', '@']) => {
+                format!("{}; `{text}` is no model file either (with a `/` or ending in `.tw`)", failure.message)
+            }
+            _ => failure.message,
+        },
+        ..failure
+    })
 }
 
 /// Whether a text names a file, whatever is registered.

@@ -136,5 +136,12 @@ impl Drop for OpenHome {
 /// Who works here, for the audit trail.
 pub(crate) fn user() -> String {
     let named = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
-    named.filter(|n| !n.is_empty()).unwrap_or_else(|| "unknown".into())
+    named.filter(|n| !n.is_empty()).or_else(asked).unwrap_or_else(|| "unknown".into())
+}
+
+/// What the system says where the environment does not.
+fn asked() -> Option<String> {
+    let output = std::process::Command::new("whoami").output().ok().filter(|o| o.status.success())?;
+    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!name.is_empty()).then_some(name)
 }

@@ -1,3 +1,5 @@
+//! What filters mean, and what is said of those that are none.
+
 use super::*;
 
 fn field(name: &str, at: usize) -> Field {
@@ -12,7 +14,7 @@ fn conditions_are_read_with_the_usual_precedence() {
             Filter::Compare(field("metrics.cv.roc_auc", 0), Comparison::Greater, Literal::Number(0.9)),
             Filter::Compare(field("params.type", 29), Comparison::Equal, Literal::Text("gbdt".into())),
         ]),
-        Filter::Not(Box::new(Filter::Like(field("tags.owner", 55), "a%".into()))),
+        Filter::Not(Box::new(Filter::Like(field("tags.owner", 57), "a%".into()))),
     ]);
     assert_eq!(found, expected);
     let grouped = parse("a = 1 and (b <> -2.5e-3 or c in ('x', 'it''s'))").unwrap();

@@ -3,6 +3,7 @@
 use sqlx::Arguments;
 use sqlx::any::AnyArguments;
 use tabwright_core::filter::{self, Comparison, Field, Filter, FilterError, Literal};
+use tabwright_core::suggest;
 
 use super::Status;
 use crate::database::Dialect;
@@ -22,9 +23,6 @@ const ATTRIBUTES: [(&str, &str, Holds); 9] = [
     ("seconds", "(r.ended - r.started) / 1000000.0", Holds::Number),
 ];
 
-/// Fields with a name of the user's.
-const NAMED: [&str; 3] = ["metrics.NAME", "params.NAME", "tags.NAME"];
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
     Text,
@@ -35,10 +33,6 @@ enum Holds {
 
 fn attribute(name: &str) -> Option<(&'static str, Holds)> {
     ATTRIBUTES.iter().find(|(known, ..)| *known == name).map(|(_, column, holds)| (*column, *holds))
-}
-
-fn known() -> impl Iterator<Item = &'static str> + Clone {
-    NAMED.into_iter().chain(ATTRIBUTES.iter().map(|(name, ..)| *name))
 }
 
 /// A field of a run that is meant.
@@ -58,14 +52,30 @@ fn meant(text: &str, field: &Field) -> Result<Meant, FilterError> {
             let message = format!("`{0}` needs a name: {0}.NAME", field.first());
             return Err(FilterError::new(text, field.at, message));
         }
-        return Err(FilterError::unknown(text, field, "field", known()));
+        return Err(unknown(text, field));
     }
     match field.first() {
         "metrics" => Ok(Meant::Metric(field.rest())),
         "params" => Ok(Meant::Param(field.rest())),
         "tags" => Ok(Meant::Tag(field.rest())),
-        _ => Err(FilterError::unknown(text, field, "field", known())),
+        _ => Err(unknown(text, field)),
     }
+}
+
+fn unknown(text: &str, field: &Field) -> FilterError {
+    let name = field.name();
+    let kinds = ["metrics", "params", "tags"];
+    let of_kind = kinds
+        .into_iter()
+        .find(|kind| field.parts.len() > 1 && !suggest::did_you_mean(field.first(), [*kind]).is_empty());
+    let attributes = ATTRIBUTES.iter().map(|(name, ..)| *name);
+    let hint = match of_kind {
+        Some(kind) => format!(" (did you mean `{kind}.{}`?)", field.rest()),
+        None => suggest::did_you_mean(&name, attributes.clone()),
+    };
+    let known = suggest::shorten(attributes);
+    let named = format!("a metric is named metrics.{name}, a parameter params.{name}, a tag tags.{name}");
+    FilterError::new(text, field.at, format!("there is no field `{name}`{hint}; {named}; a run itself has {known}"))
 }
 
 /// SQL that grows, with its parameters.

@@ -61,9 +61,9 @@ fn checks(verdict: &Verdict) -> String {
     if verdict.checks.is_empty() {
         return String::new();
     }
-    let mut table = screen::text_table(&["check", "", "found"]);
+    let mut table = screen::text_table(&["check", "met", "found"]);
     for check in &verdict.checks {
-        let mark = if check.passed { "ok" } else { "no" };
+        let mark = if check.passed { "yes" } else { "no" };
         table.add_row([check.name.clone(), mark.to_owned(), check.message.clone()]);
     }
     format!("{table}\n\n")
