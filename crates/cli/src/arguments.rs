@@ -38,6 +38,7 @@ pub(crate) fn command() -> Command {
         .subcommand(show())
         .subcommand(store::runs())
         .subcommand(store::models())
+        .subcommand(store::retrain())
         .subcommand(example())
         .subcommand(docs())
 }

@@ -4,10 +4,12 @@ mod check;
 mod docs;
 mod evaluate;
 mod example;
+mod keep;
 mod models;
 mod predict;
 mod profile;
 mod recording;
+mod retrain;
 mod runs;
 mod show;
 mod train;
@@ -39,6 +41,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("show", matches)) => show::run(matches),
         Some(("runs", matches)) => runs::run(matches),
         Some(("models", matches)) => models::run(matches),
+        Some(("retrain", matches)) => retrain::run(matches),
         Some(("example", matches)) => example::run(matches),
         Some(("docs", matches)) => docs::run(matches),
         _ => unreachable!("invariant: clap lets no other command through"),

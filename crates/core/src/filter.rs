@@ -116,6 +116,7 @@ pub enum Literal {
 /// What is wrong with a filter, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterError {
+    what: &'static str,
     text: String,
     at: usize,
     message: String,
@@ -127,7 +128,13 @@ const SHOWN: usize = 60;
 impl FilterError {
     /// An error at a character of a filter.
     pub fn new(text: &str, at: usize, message: impl Into<String>) -> Self {
-        FilterError { text: text.to_owned(), at, message: message.into() }
+        FilterError { what: "filter", text: text.to_owned(), at, message: message.into() }
+    }
+
+    /// The same error in a text that is called otherwise.
+    #[must_use]
+    pub fn in_a(self, what: &'static str) -> Self {
+        FilterError { what, ..self }
     }
 
     /// An unknown field, with the nearest of those that exist.
@@ -158,7 +165,7 @@ impl std::fmt::Display for FilterError {
         let (before, after) = (if from > 0 { "…" } else { "" }, if to < characters.len() { "…" } else { "" });
         let shown: String = characters[from..to].iter().collect();
         let indent = " ".repeat(at - from + before.chars().count());
-        write!(f, "the filter at character {}: {}\n  {before}{shown}{after}\n  {indent}^", at + 1, self.message)
+        write!(f, "the {} at character {}: {}\n  {before}{shown}{after}\n  {indent}^", self.what, at + 1, self.message)
     }
 }
 

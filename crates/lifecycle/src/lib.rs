@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
 pub mod check;
+pub mod compare;
 pub mod config;
 pub mod error;
 pub mod evaluate;

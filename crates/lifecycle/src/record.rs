@@ -187,7 +187,11 @@ pub fn of_evaluation(
 
 /// Type and hyperparameters of a candidate.
 fn params(line: &Line) -> BTreeMap<String, String> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "none".to_owned(),
+        other => other.to_string(),
+    };
     let hyperparameters = json!(line.candidate.params);
     let named = hyperparameters.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
     let mut params: BTreeMap<String, String> = named.collect();
@@ -212,7 +216,7 @@ fn line_metrics(line: &Line, trained: &Trained, about: &About) -> Vec<Measured> 
     let mut of_folds = line.cv_metrics.clone();
     if let Some((mean, std)) = line.cv_mean_std() {
         of_folds.insert(metric.to_owned(), mean);
-        metrics.push(one(format!("cv_std.{metric}"), 0, std));
+        metrics.push(one(format!("cv.{metric}_std"), 0, std));
     }
     metrics.extend(measured("cv", Some(&of_folds), at));
     metrics.extend(measured("validation", line.validation.as_ref(), at));

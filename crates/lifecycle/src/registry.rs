@@ -3,6 +3,7 @@
 pub mod gate;
 pub mod promote;
 pub mod reproduce;
+pub mod retrain;
 mod slice;
 
 use std::collections::BTreeMap;

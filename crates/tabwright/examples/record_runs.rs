@@ -1,6 +1,7 @@
 //! Records runs of a program's own, finds and compares them, and registers the better model.
 //!
 //! The store is asynchronous: a program brings its runtime, here that of Tokio.
+#![allow(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use tabwright::registry::{self, Registered};
 use tabwright::store::{Home, Mover, NewRun, Order, Search, Status, Store, StoreOptions};

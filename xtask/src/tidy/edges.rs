@@ -14,9 +14,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("trees", &["core", "model"]),
     ("learn", &["core", "model", "trees"]),
     ("store", &["core", "data"]),
-    ("lifecycle", &["core", "data", "model", "trees", "learn", "store"]),
-    ("tabwright", &["core", "data", "model", "trees", "learn", "store", "lifecycle"]),
-    ("cli", &["core", "data", "model", "trees", "learn", "store", "lifecycle", "tabwright"]),
+    ("report", &["core", "model"]),
+    ("lifecycle", &["core", "data", "model", "trees", "learn", "store", "report"]),
+    ("tabwright", &["core", "data", "model", "trees", "learn", "store", "report", "lifecycle"]),
+    ("cli", &["core", "data", "model", "trees", "learn", "store", "report", "lifecycle", "tabwright"]),
 ];
 
 /// Crates without I/O: a model can be embedded with next to no dependencies.

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::{json, list, with_configuration};
+use super::{json, list, no_record, with_configuration};
 
 /// `runs`.
 pub(super) fn runs() -> Command {
@@ -14,6 +14,28 @@ pub(super) fn runs() -> Command {
         .subcommand(runs_list())
         .subcommand(with_configuration(
             Command::new("show").about("Show all that was recorded of a run").arg(run("RUN")).arg(json()),
+        ))
+        .subcommand(with_configuration(
+            Command::new("compare")
+                .about("Put runs side by side: what differs, what is best, and whether that is more than noise")
+                .arg(
+                    Arg::new("runs")
+                        .value_name("RUN")
+                        .num_args(2..)
+                        .required(true)
+                        .help("Ids, or their first four digits or more"),
+                )
+                .arg(Arg::new("metric").long("metric").value_name("METRIC").help(
+                    "What decides, such as test.roc_auc [default: project.primary_metric, else that of the first run]",
+                ))
+                .arg(
+                    Arg::new("output")
+                        .short('o')
+                        .long("output")
+                        .value_name("FILE")
+                        .help("Draws the curves: .html for all of them, .svg for that of the folds, else the first"),
+                )
+                .arg(json()),
         ))
         .subcommand(with_configuration(
             Command::new("tag")
@@ -139,6 +161,22 @@ pub(super) fn models() -> Command {
                 )
                 .arg(json()),
         ))
+}
+
+/// `retrain`.
+pub(super) fn retrain() -> Command {
+    let command = Command::new("retrain")
+        .about("Train a registered model anew from its recorded recipe, on new data, and register it as challenger")
+        .arg(version())
+        .arg(
+            Arg::new("data")
+                .value_name("DATA")
+                .num_args(0..)
+                .help("Files, globs or a folder [default: those that the version was trained with]"),
+        )
+        .arg(no_record())
+        .arg(json());
+    with_configuration(command)
 }
 
 fn register() -> Command {

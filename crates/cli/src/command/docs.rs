@@ -67,14 +67,18 @@ fn tasks(candidate: &CandidateType) -> String {
 /// Every command with its flags, as Markdown.
 fn commands() -> String {
     let mut text = String::new();
-    for mut command in arguments::command().get_subcommands().cloned().collect::<Vec<_>>() {
-        let name = command.get_name().to_owned();
-        command = command.bin_name(format!("tabwright {name}")).term_width(100);
-        let _ = writeln!(
-            text,
-            "## `tabwright {name}`\n\n```text\n{}\n```\n",
-            command.render_long_help().to_string().trim_end()
-        );
+    for command in arguments::command().get_subcommands() {
+        of_command("tabwright", command, &mut text);
     }
     text.trim_end().to_owned() + "\n"
+}
+
+/// The help of a command, then those of the commands within it.
+fn of_command(above: &str, command: &clap::Command, text: &mut String) {
+    let name = format!("{above} {}", command.get_name());
+    let mut shown = command.clone().bin_name(&name).term_width(100);
+    let _ = writeln!(text, "## `{name}`\n\n```text\n{}\n```\n", shown.render_long_help().to_string().trim_end());
+    for inner in command.get_subcommands() {
+        of_command(&name, inner, text);
+    }
 }

@@ -52,7 +52,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         let document = record::of_evaluation(&done, about, (&kept, &options.sources), &ended.about);
         let file = format!("evaluation-{}.run.json", document.run_id);
         if let Err(error) = ended.write(std::slice::from_ref(&document), async |_| Ok(())) {
-            let warning = set_aside(vec![document], None, Path::new(&file), &error)?;
+            let warning = set_aside(vec![document], None, Path::new(&file), &error);
             say_warnings(&[warning], &on_screen);
         }
     }

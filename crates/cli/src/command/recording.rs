@@ -130,18 +130,16 @@ impl Ended {
 }
 
 /// Writes documents to a file, since the store did not take them, and says so.
-///
-/// # Errors
-/// If the file cannot be written either.
 pub(super) fn set_aside(
     documents: Vec<RunDocument>,
     register: Option<Registration>,
     path: &Path,
     error: &Error,
-) -> Result<Warning, Error> {
-    RecordFile::new(documents, register).save(path)?;
+) -> Warning {
     let shown = path.display();
-    let message =
-        format!("the run is not in the store: {error}. It lies in {shown}; later: tabwright runs import {shown}");
-    Ok(Warning::general(Code::NotRecorded, message))
+    let place = match RecordFile::new(documents, register).save(path) {
+        Ok(()) => format!("It lies in {shown}; later: tabwright runs import {shown}"),
+        Err(why) => format!("Nor could it be set aside: {why}"),
+    };
+    Warning::general(Code::NotRecorded, format!("the run is not in the store: {error}. {place}"))
 }

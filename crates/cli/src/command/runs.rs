@@ -1,5 +1,6 @@
 //! `tabwright runs`: what was recorded.
 
+mod compare;
 mod list;
 mod show;
 
@@ -22,6 +23,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     match matches.subcommand() {
         Some(("list", matches)) => list::run(matches),
         Some(("show", matches)) => show::run(matches),
+        Some(("compare", matches)) => compare::run(matches),
         Some(("tag", matches)) => tag(matches),
         Some(("import", matches)) => import(matches),
         _ => unreachable!("invariant: clap lets no other command through"),

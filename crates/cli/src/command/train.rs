@@ -4,21 +4,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
-use tabwright_learn::candidate::Registry;
 use tabwright_learn::search::Line;
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::error::Error;
-use tabwright_lifecycle::record::{self, RecordFile, Registration};
-use tabwright_lifecycle::registry::{self, Registered};
-use tabwright_lifecycle::train::{self, Surroundings, Trained};
+use tabwright_lifecycle::train::Trained;
 use tabwright_model::evidence::Metrics;
-use tabwright_store::{Store, Version};
 
-use super::recording::{Recording, set_aside};
-use super::{configuration, context, mover, stop_on_signal, texts};
+use super::keep::{Kept, train_and_keep};
+use super::{configuration, texts};
 use crate::error::Failure;
-use crate::home::OpenHome;
-use crate::screen::{self, Screen, WallClock};
+use crate::screen::{self, Screen};
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let mut config = configuration(matches, true)?;
@@ -30,44 +25,18 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if !config.train.name.is_empty() {
         tabwright_store::name::check("the model name", &config.train.name).map_err(Error::from)?;
     }
-    let output = output(&config);
+    let is_named = matches.get_one::<String>("train.output").is_some();
+    let output = output(&config, is_named);
     if output.is_none() {
         config.train.output.clear();
     }
     if let Some(output) = &output {
         tabwright_lifecycle::file::check_writable(Path::new(output))?;
     }
-    let recording = match config.train.record {
-        true => Some(Recording::begin(record::TRAIN, &config, &config.data.source)?),
-        false => None,
-    };
-    stop_on_signal("the best of the candidates that are complete is fitted and kept");
-    let (on_screen, clock) = (Screen::new(true), WallClock::start());
-    let trained = train::train(&config, &Registry::default(), &surroundings(), context(&on_screen, &clock));
-    on_screen.finish();
-    let mut trained = match trained {
-        Ok(trained) => trained,
-        Err(error) => {
-            if let Some(recording) = recording {
-                let ended = recording.end();
-                let document = record::of_failure(&config, &ended.about, &error);
-                // The error of the training is what the user must hear of.
-                let _ = ended.write(&[document], async |_| Ok(()));
-            }
-            return Err(error.into());
-        }
-    };
-    if let Some(output) = &output {
-        train::save(&trained, Path::new(output))?;
-    }
-    let kept = keep(&mut trained, &config, output, recording, &on_screen)?;
+    let on_screen = Screen::new(true);
+    let (trained, kept) = train_and_keep(&config, output, None, &on_screen)?;
     if matches.get_flag("json") {
-        let mut document = trained.to_json(&kept.file);
-        document["run_id"] = serde_json::json!(kept.run_id);
-        if let Some(version) = &kept.version {
-            document["model"] = serde_json::json!({ "name": config.train.name, "version": version.version });
-        }
-        screen::print_json(&document)?;
+        screen::print_json(&document(&trained, &kept, &config))?;
     } else {
         screen::print(&text(&trained, &kept, &config))?;
     }
@@ -78,92 +47,24 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 }
 
 /// The model file that is asked for: with a name and no file, the model goes into the home alone.
-fn output(config: &Config) -> Option<String> {
-    let is_default = config.train.output == Config::default().train.output;
+fn output(config: &Config, is_named: bool) -> Option<String> {
+    let is_default = !is_named && config.train.output == Config::default().train.output;
     let alone = !config.train.name.is_empty() && (is_default || config.train.output.is_empty());
     (!alone).then(|| config.train.output.clone())
 }
 
-/// Where a trained model went.
-struct Kept {
-    /// The model file.
-    file: String,
-    run_id: Option<String>,
-    version: Option<Version>,
-    /// The model was to be registered, and is not.
-    failure: Option<Failure>,
-}
-
-/// Records the run and registers the model; what the store does not take lies beside the model.
-fn keep(
-    trained: &mut Trained,
-    config: &Config,
-    output: Option<String>,
-    recording: Option<Recording>,
-    on_screen: &Screen,
-) -> Result<Kept, Failure> {
-    let name = config.train.name.clone();
-    let mut kept = Kept { file: output.clone().unwrap_or_default(), run_id: None, version: None, failure: None };
-    let Some(recording) = recording else {
-        if !name.is_empty() {
-            let home = OpenHome::open(config)?;
-            let about = Registered { name, ..Registered::default() };
-            let version = home.wait(registry::register(&home.store, &trained.artifact, &about, &mover("")))?;
-            kept.take(version, &home.store)?;
-        }
-        return Ok(kept);
-    };
-    let run_id = recording.run_id().to_owned();
-    let ended = recording.end();
-    let documents = record::of_training(trained, config, &ended.about)?;
-    let about = Registered { name: name.clone(), run_id: run_id.clone(), ..Registered::default() };
-    let written = ended.write(&documents, async |store| {
-        if name.is_empty() {
-            return Ok(None);
-        }
-        let version = registry::register(store, &trained.artifact, &about, &mover("")).await?;
-        Ok(Some((version, store.clone())))
-    });
-    kept.run_id = Some(run_id.clone());
-    match written {
-        Ok(Some((version, store))) => kept.take(version, &store)?,
-        Ok(None) => {}
-        Err(error) => {
-            if output.is_none() {
-                kept.file = format!("{name}-{run_id}.tw");
-                train::save(trained, Path::new(&kept.file))?;
-            }
-            let file = Path::new(&kept.file);
-            let beside = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let register = (!name.is_empty()).then(|| Registration { name: name.clone(), file: beside, alias: None });
-            let warning = set_aside(documents, register, &RecordFile::beside(file), &error)?;
-            on_screen.say(&format!("warning: {}", screen::warning_line(&warning)));
-            trained.warnings.push(warning);
-            if !name.is_empty() {
-                let message = format!("`{name}` is trained but not registered; the model is in {}", kept.file);
-                kept.failure = Some(Failure::failed(message));
-            }
-        }
+/// The document of `--json`.
+pub(super) fn document(trained: &Trained, kept: &Kept, config: &Config) -> serde_json::Value {
+    let mut document = trained.to_json(&kept.file);
+    document["run_id"] = serde_json::json!(kept.run_id);
+    if let Some(version) = &kept.version {
+        document["model"] = serde_json::json!({ "name": config.train.name, "version": version.version });
     }
-    Ok(kept)
+    document
 }
 
-impl Kept {
-    fn take(&mut self, version: Version, store: &Store) -> Result<(), Failure> {
-        if self.file.is_empty() {
-            let path = store.files().path(&version.registered.file).map_err(Error::from)?;
-            self.file = path.to_string_lossy().into_owned();
-        }
-        self.version = Some(version);
-        Ok(())
-    }
-}
-
-fn surroundings() -> Surroundings {
-    Surroundings { created_at: now(), machine: crate::surroundings::machine() }
-}
-
-fn text(trained: &Trained, kept: &Kept, config: &Config) -> String {
+/// What a person sees.
+pub(super) fn text(trained: &Trained, kept: &Kept, config: &Config) -> String {
     let mut parts = vec![task_line(trained), split_line(trained)];
     if let Some(board) = leaderboard(trained) {
         parts.push(board);
@@ -335,10 +236,4 @@ fn next_steps(kept: &Kept, name: &str, sources: &[String]) -> String {
         text += &format!("\n       tabwright models promote {model}");
     }
     text
-}
-
-/// Now, to the second.
-fn now() -> String {
-    let now = jiff::Timestamp::now();
-    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
 }

@@ -186,6 +186,26 @@ fn a_version_is_reproduced_to_the_last_bit_or_the_difference_is_named() {
 }
 
 #[test]
+fn retraining_follows_the_recipe_and_keeps_tested_rows_apart() {
+    let place = Place::new();
+    place.run("example churn -o churn.csv --rows 800").ok();
+    let first = place.version("gbdt_leafwise --seed 9 --threads 1");
+    place.run("example churn -o grown.csv --rows 1200").ok();
+    let second = place.run("retrain churn grown.csv --json").ok().json();
+    assert_eq!((&second["seed"], &second["rows"], &second["best"]), (&9.into(), &1200.into(), &"gbdt_leafwise".into()));
+    assert_eq!(second["model"], serde_json::json!({ "name": "churn", "version": 2 }));
+    assert_eq!((&second["compared_with"], &second["comparison"]["passed"]), (&1.into(), &true.into()), "{second:#}");
+    assert!(second["comparison"]["message"].as_str().unwrap().contains("rows that neither was fitted on"));
+    let model = place.model_json();
+    assert_eq!(model["aliases"], serde_json::json!({ "champion": 1, "challenger": 2 }));
+    place.run("models reproduce churn:2").ok().prints("to the last bit");
+    place.run("retrain churn").ok().prints("churn:3 is the challenger. Beside churn:1:");
+    assert_ne!(first["content_id"], second["content_id"]);
+    place.run("models promote churn@challenger").ok();
+    place.run("retrain nobody").exit(2).says("there is no model `nobody`");
+}
+
+#[test]
 fn versions_are_dense_when_several_processes_train() {
     let place = Place::new();
     place.churn(200);

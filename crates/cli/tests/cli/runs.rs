@@ -84,6 +84,35 @@ fn runs_are_found_by_filters_and_orders() {
 }
 
 #[test]
+fn runs_are_compared_with_curves_and_the_noise_of_folds() {
+    let place = Place::new();
+    place.churn(600);
+    let train = |more: &str| {
+        let json = place.run(&format!("train churn.csv --target churned --json --folds 4 {more}")).ok().json();
+        json["run_id"].as_str().unwrap()[..8].to_owned()
+    };
+    let (good, poor, other) = (
+        train("--candidates logistic_regression"),
+        train("--candidates baseline"),
+        train("--metric log_loss --candidates baseline"),
+    );
+    let found = place.run(&format!("runs compare {poor} {good} {other} --json --metric roc_auc")).ok().json();
+    assert_eq!((&found["best"], &found["lacking"]), (&1.into(), &serde_json::json!([2])));
+    let noise = found["noise"].as_array().unwrap();
+    assert_eq!((&noise[0]["other"], &noise[0]["beyond"], &noise[0]["paired"]), (&0.into(), &true.into(), &true.into()));
+    assert!(noise[1]["why"].as_str().unwrap().contains("no scores of two folds"));
+    let params: Vec<&str> = found["params"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+    assert!(params.contains(&"type") && !params.contains(&"target"), "{params:?}");
+    let compared = place.run(&format!("runs compare {good} {poor} -o curves.svg")).ok();
+    compared.prints("Best by roc_auc").prints("more than chance gives").prints("Curves: curves.svg");
+    assert!(place.read("curves.svg").contains("fold.roc_auc"));
+    place.run(&format!("runs compare {good} {poor} -o curves.html")).ok();
+    assert!(place.read("curves.html").contains("</svg>"));
+    place.run(&format!("runs compare {good} {good}")).exit(2).says("named twice");
+    place.run(&format!("runs compare {good} {poor} -o curves.png")).exit(2).says(".svg or .html");
+}
+
+#[test]
 fn a_wrong_filter_is_said_with_its_place() {
     let place = Place::new();
     let says = |filter: &str, text: &str| place.run_with(&["runs", "list", "--filter", filter], b"").exit(2).says(text);
@@ -117,6 +146,8 @@ fn a_store_that_fails_stops_nothing_and_the_record_is_imported_later() {
     let file = named["artifact"].as_str().unwrap().to_owned();
     assert!(place.path(&file).is_file() && place.path(&format!("{file}.run.json")).is_file(), "{file}");
     place.run("evaluate model.tw churn.csv").ok().says("not_recorded");
+    let unrecorded = place.run(&format!("{TRAIN} --name churn --no-record --json")).exit(1).json();
+    assert!(place.path(unrecorded["artifact"].as_str().unwrap()).is_file(), "the model is not lost");
     place.run("runs list").exit(3).says(".recover");
     std::fs::remove_file(place.path(".tabwright/tabwright.db")).unwrap();
     for _ in 0..2 {

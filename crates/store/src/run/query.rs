@@ -282,10 +282,10 @@ impl Order {
             Ok(Filter::IsNull(field)) => field,
             _ => {
                 let message = "an order is a field, and asc or desc, such as metrics.roc_auc desc";
-                return Err(FilterError::new(text, 0, message).into());
+                return Err(FilterError::new(text, 0, message).in_a("order").into());
             }
         };
-        let (by, usual) = match meant(name, &field)? {
+        let (by, usual) = match meant(name, &field).map_err(|e| e.in_a("order"))? {
             Meant::Attribute(_, holds) => (SortField::Attribute(field.name()), holds == Holds::Time),
             Meant::Metric(name) => {
                 let descending = super::greater_is_better(&name).unwrap_or(true);

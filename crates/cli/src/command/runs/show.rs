@@ -61,21 +61,8 @@ fn text(run: &Run, children: &[Run]) -> String {
         }
         parts.push(table.to_string());
     }
-    if !run.metrics.is_empty() {
-        let mut table = screen::table(&["metric", "last", "best", "mean", "values"]);
-        for (name, metric) in &run.metrics {
-            let best = metric.best(name).map_or("–".into(), screen::number);
-            let cells = vec![
-                name.clone(),
-                screen::number(metric.last),
-                best,
-                screen::number(metric.mean),
-                screen::count(usize::try_from(metric.points).unwrap_or(usize::MAX)),
-            ];
-            screen::row(&mut table, cells);
-        }
-        parts.push(table.to_string());
-    }
+    parts.extend(by_part(run));
+    parts.extend(other_metrics(run));
     if !children.is_empty() {
         let metric = &run.run.primary_metric;
         let mut table = screen::table(&["run within", metric, "status", "run id"]);
@@ -97,6 +84,54 @@ fn text(run: &Run, children: &[Run]) -> String {
         parts.push(table.to_string());
     }
     parts.join("\n\n") + "\n"
+}
+
+/// Parts of the rows that metrics are named by, each a column of one table.
+const PARTS: [&str; 5] = ["train", "cv", "validation", "test", "evaluation"];
+
+/// The part and the name within it of a metric that stands in the table of parts.
+fn in_part(name: &str, values: u64) -> Option<(&str, &str)> {
+    name.split_once('.').filter(|(part, _)| PARTS.contains(part) && values == 1)
+}
+
+/// The metrics that were measured once on a part of the rows.
+fn by_part(run: &Run) -> Option<String> {
+    let found: Vec<(&str, &str, f64)> = run
+        .metrics
+        .iter()
+        .filter_map(|(name, metric)| in_part(name, metric.points).map(|(part, name)| (part, name, metric.last)))
+        .collect();
+    let parts: Vec<&str> = PARTS.into_iter().filter(|part| found.iter().any(|(p, ..)| p == part)).collect();
+    let mut names: Vec<&str> = found.iter().map(|(_, name, _)| *name).collect();
+    names.sort_unstable();
+    names.dedup();
+    let header: Vec<&str> = std::iter::once("metric").chain(parts.iter().copied()).collect();
+    let mut table = screen::table(&header);
+    for name in &names {
+        let value = |part: &&str| {
+            let own = found.iter().find(|(p, n, _)| p == part && n == name);
+            own.map_or("–".to_owned(), |(.., value)| screen::number(*value))
+        };
+        screen::row(&mut table, std::iter::once((*name).to_owned()).chain(parts.iter().map(value)).collect());
+    }
+    (!names.is_empty()).then(|| table.to_string())
+}
+
+/// All other metrics.
+fn other_metrics(run: &Run) -> Option<String> {
+    let mut table = screen::table(&["metric", "last", "best", "mean", "values"]);
+    let others: Vec<_> = run.metrics.iter().filter(|(name, m)| in_part(name, m.points).is_none()).collect();
+    for (name, metric) in &others {
+        let cells = vec![
+            (*name).clone(),
+            screen::number(metric.last),
+            metric.best(name).map_or("–".into(), screen::number),
+            screen::number(metric.mean),
+            screen::count(usize::try_from(metric.points).unwrap_or(usize::MAX)),
+        ];
+        screen::row(&mut table, cells);
+    }
+    (!others.is_empty()).then(|| table.to_string())
 }
 
 fn overview(run: &Run) -> String {
