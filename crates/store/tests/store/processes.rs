@@ -44,6 +44,7 @@ async fn mixed(store: &Store) {
 }
 
 /// Writes until it is killed, and says what was confirmed after it was.
+#[expect(clippy::print_stdout, reason = "the parent reads what was confirmed")]
 async fn endless(store: &Store) {
     for i in 0_u64.. {
         let run = store.start_run(NewRun::default()).await.unwrap();
