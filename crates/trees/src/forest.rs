@@ -13,10 +13,17 @@
 //! Learning 63 (2006). Names and defaults are scikit-learn's, and so is the rule that a node looks at further features
 //! while all it has seen are constant.
 
+mod cells;
+mod draws;
 mod grow;
+mod lanes;
+mod look;
+mod node;
 mod params;
+mod records;
 mod response;
 mod scan;
+mod sorted;
 
 pub use params::{ForestParams, MaxFeatures};
 
@@ -31,7 +38,8 @@ use tabwright_model::trees::{Aggregation, Tree, Trees, types_of};
 
 use crate::binning::{BYTE_LEVELS, Binner};
 use crate::error::{Error, Result};
-use crate::forest::grow::{Forest, TreeGrower, bootstrap};
+use crate::forest::draws::bootstrap;
+use crate::forest::grow::{Forest, TreeGrower};
 use crate::forest::response::Response;
 use crate::target::Checked;
 
@@ -114,11 +122,13 @@ pub fn out_of_bag(
     let drawn_from: Vec<usize> = (0..features.n_rows()).filter(has_weight).collect();
     let (n_rows, n_outputs) = (features.n_rows(), trees.n_outputs());
     let (mut sums, mut n_trees) = (vec![0.0; n_rows * n_outputs], vec![0u32; n_rows]);
+    let mut times = Vec::new();
     for tree in 0..trees.n_trees() {
         let mut answers = vec![0.0; n_rows * n_outputs];
         trees.add_tree_scores(tree, features, &mut answers);
         let mut is_out = vec![true; n_rows];
-        for (&row, times) in drawn_from.iter().zip(bootstrap(seed, tree as u64, rows.n_rows())) {
+        bootstrap(seed, tree as u64, rows.n_rows(), &mut times);
+        for (&row, &times) in drawn_from.iter().zip(&times) {
             is_out[row] = times == 0;
         }
         let rows = sums.chunks_exact_mut(n_outputs).zip(answers.chunks_exact(n_outputs));
