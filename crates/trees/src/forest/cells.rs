@@ -1,12 +1,10 @@
 //! Sums by bin of a node's records along a few features, in one word each, and the best cut of a number in them.
 
-use std::ops::Range;
-
 use tabwright_model::widest;
 
 use crate::binning::FeatureBins;
 use crate::forest::node::Node;
-use crate::forest::records::{Packed, Records};
+use crate::forest::records::{Packed, Records, Span};
 use crate::forest::scan::BINS;
 
 /// Features whose sums are made in one pass over the records: what fits the nearest cache beside them.
@@ -25,16 +23,16 @@ impl Cells {
     }
 
     /// Adds up records by their bins of some features, [`BATCH`] at most.
-    pub(super) fn fill(&mut self, records: &Records, range: &Range<usize>, features: &[u32], bins: &[FeatureBins]) {
+    pub(super) fn fill(&mut self, records: &Records, span: &Span, features: &[u32], bins: &[FeatureBins]) {
         for (sums, feature) in self.sums.iter_mut().zip(features) {
             sums[..bins[*feature as usize].n_codes()].fill(0);
         }
         let feature = |i: usize| features[i] as usize;
         match features.len() {
-            1 => records.add_up([feature(0)], range, &mut self.sums[..]),
-            2 => records.add_up([0, 1].map(feature), range, &mut self.sums[..]),
-            3 => records.add_up([0, 1, 2].map(feature), range, &mut self.sums[..]),
-            _ => records.add_up([0, 1, 2, 3].map(feature), range, &mut self.sums[..]),
+            1 => records.add_up([feature(0)], span, &mut self.sums[..]),
+            2 => records.add_up([0, 1].map(feature), span, &mut self.sums[..]),
+            3 => records.add_up([0, 1, 2].map(feature), span, &mut self.sums[..]),
+            _ => records.add_up([0, 1, 2, 3].map(feature), span, &mut self.sums[..]),
         }
     }
 

@@ -1,4 +1,7 @@
-//! Growing one tree of a forest.
+//! Growing one tree of a forest: `find` decides on a node, `part` parts its rows.
+
+mod find;
+mod part;
 
 use std::collections::BinaryHeap;
 use std::ops::Range;
@@ -8,16 +11,15 @@ use tabwright_core::random::Purpose;
 use tabwright_model::trees::{Child, Decision, Split, Tree};
 
 use crate::binning::{BinnedMatrix, Bins, NumberBins};
-use crate::forest::cells::{BATCH, Cells};
+use crate::forest::cells::Cells;
 use crate::forest::draws::{Draws, bootstrap};
-use crate::forest::lanes::{self, Lanes};
-use crate::forest::look::{look, look_at_records};
-use crate::forest::node::{Best, Found, Node, NodeSplit, Open, Rows, Test, contains};
+use crate::forest::lanes::Lanes;
+use crate::forest::node::{Best, NodeSplit, Open, Rows, Test, contains};
 use crate::forest::params::ForestParams;
-use crate::forest::records::{self, Packed, Records};
+use crate::forest::records::Records;
 use crate::forest::response::{Kind, Response};
-use crate::forest::scan::{BinRow, Item, Moments, Scan, class_weights};
-use crate::forest::sorted::{self, Sorted};
+use crate::forest::scan::{Item, Moments, Scan, class_weights};
+use crate::forest::sorted::Sorted;
 use crate::translate::stored_gain;
 
 /// What all trees of a forest share.
@@ -162,226 +164,6 @@ impl<'a> TreeGrower<'a> {
         }
     }
 
-    /// Gives the rows of a node the form that is fastest for so many. Others of that form are no longer needed: depth first,
-    /// the nodes below them are done.
-    fn enter(&mut self, open: &mut Open) {
-        let (Rows::Items(range) | Rows::Records(range, _)) = &open.rows else { return };
-        let (range, response) = (range.clone(), self.forest.response);
-        let Some(records) = &mut self.records else {
-            let items = &self.items[range];
-            let is_light = response.kind == Kind::Share && items.len() <= lanes::MOST_WEIGHT;
-            if is_light && Moments::of(items).weight <= lanes::MOST_WEIGHT as i64 {
-                let rows = items.iter().map(|item| (item.row as usize, item.in_bin(0).moments));
-                open.rows = Rows::Lanes(self.lanes.fill(rows));
-            }
-            return;
-        };
-        if let Rows::Items(_) = open.rows {
-            let items = &self.items[range.clone()];
-            if Moments::of(items).weight > records::MOST_WEIGHT {
-                return;
-            }
-            records.fill(items, self.forest.matrix);
-            let range = 0..items.len();
-            let sums = records.total(&range);
-            open.rows = Rows::Records(range, sums);
-        }
-        let Rows::Records(range, sums) = &open.rows else { return };
-        match response.kind {
-            Kind::Number if range.len() <= sorted::MOST_ROWS && !self.forest.params.random_thresholds => {
-                open.rows = Rows::Sorted(self.sorted.fill(records, range, &response.targets));
-            }
-            Kind::Share if sums.weight() <= lanes::MOST_WEIGHT as u64 => {
-                let rows = range.clone().zip(records.sums(range).map(|sums| records.moments(sums)));
-                open.rows = Rows::Lanes(self.lanes.fill(rows));
-            }
-            _ => {}
-        }
-    }
-
-    /// The split of a node; none if it is to be a leaf.
-    fn find(&mut self, open: &Open) -> Option<NodeSplit> {
-        let Forest { params, response, .. } = *self.forest;
-        self.n_decided += 1;
-        let n_rows = self.n_rows(&open.rows);
-        let too_small = n_rows < params.min_samples_split || n_rows / 2 < params.min_samples_leaf;
-        if too_small || params.max_depth.is_some_and(|d| open.depth >= d) {
-            return None;
-        }
-        let node = self.impure(&open.rows)?;
-        self.columns.start(self.n_decided);
-        if params.random_thresholds {
-            self.thresholds.start(self.n_decided);
-        }
-        let n_features = self.features.len();
-        let (mut seen, mut varying) = (0, 0);
-        self.drawn.clear();
-        let mut best: Option<Found> = None;
-        while seen < n_features && (seen < self.max_features || varying == 0) {
-            if seen == self.drawn.len() {
-                self.draw_features(&open.rows);
-            }
-            seen += 1;
-            let least = best.as_ref().map_or(f64::NEG_INFINITY, |b| b.score);
-            let Some(found) = self.look(&node, &open.rows, seen - 1, least) else { continue };
-            varying += 1;
-            let Some(found) = found else { continue };
-            if found.score > least {
-                best = Some(found);
-            }
-            if found.is_perfect {
-                break;
-            }
-        }
-        // The next node draws from the same order.
-        (0..self.drawn.len()).rev().for_each(|i| self.features.swap(i, self.drawn[i]));
-        let Found { score, mut split, .. } = best?;
-        // Two classes as 0 and 1: their Gini impurity is twice the variance.
-        let factor = if response.kind == Kind::Share { 2.0 } else { response.unit * response.unit };
-        split.gain = score * factor / (node.total.weight as f64 * self.weight);
-        (split.gain >= params.min_impurity_decrease).then_some(split)
-    }
-
-    fn n_rows(&self, rows: &Rows) -> usize {
-        match rows {
-            Rows::Items(range) | Rows::Records(range, _) | Rows::Sorted(range) => range.len(),
-            Rows::Lanes(lanes) => self.lanes.n_rows(*lanes),
-        }
-    }
-
-    /// Draws the next features of a node: one, or as many as are looked at together.
-    fn draw_features(&mut self, rows: &Rows) {
-        let (seen, n_features) = (self.drawn.len(), self.features.len());
-        let batch = match rows {
-            Rows::Records(..) if !self.forest.params.random_thresholds => BATCH,
-            _ => 1,
-        };
-        // Beyond those that are asked for, each is drawn only if the one before is constant.
-        let n = batch.min(self.max_features.saturating_sub(seen)).clamp(1, n_features - seen);
-        for place in seen..seen + n {
-            let drawn = place + self.columns.below(n_features - place);
-            self.features.swap(place, drawn);
-            self.drawn.push(drawn);
-        }
-        if let (Rows::Records(range, _), Some(records), BATCH) = (rows, &self.records, batch) {
-            self.batch = seen;
-            self.cells.fill(records, range, &self.features[seen..seen + n], self.forest.matrix.features());
-        }
-    }
-
-    /// A node as features are judged by it; none if all its rows have the same target.
-    fn impure(&self, rows: &Rows) -> Option<Node> {
-        match rows {
-            Rows::Items(range) => {
-                let items = &self.items[range.clone()];
-                let node = || Node::new(Moments::of(items), items.len(), self.forest.response.kind);
-                (!is_pure(items)).then(node)
-            }
-            Rows::Records(range, sums) => {
-                let (records, kind) = (self.records(), self.forest.response.kind);
-                let total = records.moments(*sums);
-                let is_pure = match kind {
-                    Kind::Share => total.sum == 0 || total.sum == total.weight,
-                    _ => {
-                        let mut targets = records.rows(range).map(|(row, _)| self.forest.response.targets[row]);
-                        let first = targets.next();
-                        targets.all(|target| Some(target) == first)
-                    }
-                };
-                (!is_pure).then(|| Node::new(total, range.len(), kind))
-            }
-            Rows::Sorted(range) => self.sorted.node(range),
-            Rows::Lanes(lanes) => {
-                let node = self.lanes.node(*lanes);
-                (node.total.sum != 0 && node.total.sum != node.total.weight).then_some(node)
-            }
-        }
-    }
-
-    /// Looks at the feature at a place of the drawn ones: none if all rows have the same bin, and no split if none is allowed. One whose score
-    /// is not above `least` may be left out.
-    fn look(&mut self, node: &Node, rows: &Rows, place: usize, least: f64) -> Option<Option<Found>> {
-        let feature = self.features[place] as usize;
-        let matrix = self.forest.matrix;
-        let (bins, column) = (&matrix.features()[feature], matrix.column(feature).bytes());
-        let draws = self.forest.params.random_thresholds.then_some(&mut self.thresholds);
-        match rows {
-            Rows::Items(range) => {
-                let rows = self.items[range.clone()].iter().map(|item| item.in_bin(column[item.row as usize]));
-                look(&mut self.scan, draws, node, rows, feature, bins)
-            }
-            Rows::Records(range, _) => {
-                let records = self.records.as_ref().expect("invariant: nodes have the records they came from");
-                if draws.is_none() {
-                    let cells = (&mut self.cells, place - self.batch);
-                    return look_at_records(&mut self.scan, cells, node, (records, range), feature, bins);
-                }
-                let row = |(bin, sums)| BinRow { bin, moments: records.moments(sums), class: 0 };
-                look(&mut self.scan, draws, node, records.bins(range, feature).map(row), feature, bins)
-            }
-            Rows::Sorted(range) => {
-                if !self.sorted.varies(range, feature) {
-                    return None;
-                }
-                if self.scan.needs_counts(bins) || !self.sorted.is_plain(range, feature, bins) {
-                    return look(&mut self.scan, None, node, self.sorted.bins(range, feature), feature, bins);
-                }
-                Some(Some(self.sorted.best(node, range, feature)))
-            }
-            Rows::Lanes(lanes) => {
-                match &self.records {
-                    Some(records) => self.lanes.fetch(feature, |record| records.bin(record, feature)),
-                    None => self.lanes.fetch(feature, |row| column[row]),
-                }
-                match draws {
-                    None => self.lanes.look(*lanes, feature, bins, least),
-                    draws => look(&mut self.scan, draws, node, self.lanes.rows(*lanes, feature), feature, bins),
-                }
-            }
-        }
-    }
-
-    /// Parts a node's rows.
-    fn part(&mut self, rows: &Rows, split: &NodeSplit) -> [Rows; 2] {
-        let missing = self.forest.matrix.features()[split.feature].n_values();
-        match split.test {
-            Test::UpTo { last, .. } if split.missing_left && split.has_missing => {
-                self.move_left(rows, split, |bin| (bin <= last) | (usize::from(bin) == missing))
-            }
-            Test::UpTo { last, .. } => self.move_left(rows, split, |bin| bin <= last),
-            Test::In(mut set) => {
-                set[missing / 64] |= u64::from(split.missing_left) << (missing % 64);
-                self.move_left(rows, split, |bin| contains(&set, bin.into()))
-            }
-        }
-    }
-
-    /// Moves the rows that go left to the front.
-    fn move_left(&mut self, rows: &Rows, split: &NodeSplit, goes_left: impl Fn(u8) -> bool) -> [Rows; 2] {
-        let sides = |range: &Range<usize>, n_left: usize| {
-            let middle = range.start + n_left;
-            [range.start..middle, middle..range.end]
-        };
-        match rows {
-            Rows::Items(range) => {
-                let column = self.forest.matrix.column(split.feature).bytes();
-                let items = &mut self.items[range.clone()];
-                sides(range, partition(items, &mut self.scratch, |row| goes_left(column[row]))).map(Rows::Items)
-            }
-            Rows::Records(range, sums) => {
-                let records = self.records.as_mut().expect("invariant: nodes have the records they came from");
-                let (n_left, left_sums) = records.part(range, split.feature, goes_left);
-                let [left, right] = sides(range, n_left);
-                [Rows::Records(left, left_sums), Rows::Records(right, Packed(sums.0 - left_sums.0))]
-            }
-            Rows::Sorted(range) => sides(range, self.sorted.part(range, split.feature, goes_left)).map(Rows::Sorted),
-            Rows::Lanes(lanes) => {
-                let left = self.lanes.left(*lanes, split.feature, goes_left);
-                [Rows::Lanes(left), Rows::Lanes(lanes & !left)]
-            }
-        }
-    }
-
     /// Parts a node's rows and returns its children.
     fn make_split(&mut self, open: Open, split: &NodeSplit) -> (Open, Open) {
         let [left, right] = self.part(&open.rows, split);
@@ -415,8 +197,8 @@ impl<'a> TreeGrower<'a> {
         let value = match (&open.rows, &self.records) {
             (Rows::Lanes(lanes), _) => self.lanes.moments(*lanes).mean(),
             (Rows::Sorted(range), _) => mean(self.sorted.rows(range), response.values),
-            (Rows::Records(range, _), Some(records)) if response.kind == Kind::Number => {
-                mean(records.rows(range), response.values)
+            (Rows::Records(span, _), Some(records)) if response.kind == Kind::Number => {
+                mean(records.rows(span), response.values)
             }
             (Rows::Records(_, sums), _) => sums.moments(0).mean(),
             (Rows::Items(range), _) => return self.make_leaf_of_items(range.clone()),
@@ -440,10 +222,6 @@ impl<'a> TreeGrower<'a> {
         }
     }
 
-    fn records(&self) -> &Records {
-        self.records.as_ref().expect("invariant: nodes have the records they came from")
-    }
-
     fn link(&mut self, parent: Option<(u32, bool)>, child: Child) {
         if let Some((split, is_left)) = parent {
             let split = &mut self.tree.splits[split as usize];
@@ -461,10 +239,6 @@ fn records_of(forest: &Forest<'_>) -> Option<Records> {
     let kind = forest.response.kind;
     let has_sums = forest.params.max_leaf_nodes.is_none() && matches!(kind, Kind::Share | Kind::Number);
     has_sums.then(|| Records::new(forest.matrix, kind == Kind::Number)).flatten()
-}
-
-fn is_pure(items: &[Item]) -> bool {
-    items.iter().all(|item| item.target == items[0].target)
 }
 
 /// The weighted mean of the targets as they came: rows are in ascending order, so its bits are settled.
@@ -487,20 +261,4 @@ fn threshold(bins: &NumberBins, last: u8, next: Option<u8>, drawn: Option<f64>) 
         Some(t) if next < bins.len() && bins.upper(last) <= t && t < bins.lower(next) => numeric::canonical(t),
         _ => bins.threshold(last, next),
     }
-}
-
-/// Moves the rows that go left to the front; both sides keep their order. Returns how many go left.
-fn partition(items: &mut [Item], scratch: &mut [Item], goes_left: impl Fn(usize) -> bool) -> usize {
-    let (mut left, mut right) = (0, 0);
-    for i in 0..items.len() {
-        let item = items[i];
-        let is_left = goes_left(item.row as usize);
-        // The one that is not meant is written over by the next row.
-        items[left] = item;
-        scratch[right] = item;
-        left += usize::from(is_left);
-        right += usize::from(!is_left);
-    }
-    items[left..].copy_from_slice(&scratch[..right]);
-    left
 }

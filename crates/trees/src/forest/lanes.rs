@@ -101,25 +101,21 @@ impl Lanes {
     /// is allowed or its score is not above `least`.
     pub(super) fn look(&self, lanes: u64, feature: usize, bins: &FeatureBins, least: f64) -> Option<Option<Found>> {
         let codes = &self.codes[feature];
-        let task = Seek { of: self, codes, lanes, bins };
-        let (varies, cut, missing) = with_lanes(codes, task);
-        if !varies {
-            return None;
-        }
+        let LaneFound { cut, missing_left, missing } = with_lanes(codes, Seek { of: self, codes, lanes, bins })?;
         let Some(cut) = cut else { return Some(None) };
         let score = cut.score();
         if score <= least {
             return Some(None);
         }
-        let (left, right) = (cut.left & !missing, lanes & !cut.left & !missing);
+        let bins_of = |lanes: u64| bits(lanes & self.first & !missing).map(|lane| codes[lane]);
         let test = match bins.bins {
             Bins::Number(_) => {
-                let next = bits(right & self.first).map(|lane| codes[lane]).min();
-                Test::UpTo { last: cut.code, next, drawn: None }
+                let last = bins_of(cut.left).max().expect("invariant: values are on the left");
+                Test::UpTo { last, next: bins_of(lanes & !cut.left).min(), drawn: None }
             }
-            Bins::Category(_) => Test::In(set_of(bits(left & self.first).map(|lane| codes[lane]))),
+            Bins::Category(_) => Test::In(set_of(bins_of(cut.left))),
         };
-        let split = NodeSplit { feature, test, missing_left: cut.missing_left, has_missing: missing != 0, gain: 0.0 };
+        let split = NodeSplit { feature, test, missing_left, has_missing: missing != 0, gain: 0.0 };
         let is_perfect = self.node(lanes).has_one_class_each(self.moments(cut.left), Kind::Share);
         Some(Some(Found { score, is_perfect, split }))
     }
@@ -151,24 +147,17 @@ struct LaneCut {
     /// wₗ wᵣ; 0 where a side has no rows or too few.
     denominator: i64,
     left: u64,
-    /// The last bin on the left, or a level.
-    code: u8,
-    missing_left: bool,
 }
 
 impl LaneCut {
     /// Worse than any.
-    const NONE: LaneCut = LaneCut { numerator: -1, denominator: 1, left: 0, code: 0, missing_left: false };
+    const NONE: LaneCut = LaneCut { numerator: -1, denominator: 1, left: 0 };
 
-    /// Whether this one has the larger score.
+    /// Whether this one has the larger score, or an equal one if `first` says so.
     #[inline(always)]
-    fn beats(&self, other: &LaneCut) -> bool {
-        self.numerator * other.denominator > other.numerator * self.denominator
-    }
-
-    #[inline(always)]
-    fn equals(&self, other: &LaneCut) -> bool {
-        (self.denominator > 0) & (self.numerator * other.denominator == other.numerator * self.denominator)
+    fn beats(&self, other: &LaneCut, first: bool) -> bool {
+        let (own, others) = (self.numerator * other.denominator, other.numerator * self.denominator);
+        (own > others) | ((own == others) & first)
     }
 
     fn score(&self) -> f64 {
@@ -176,7 +165,16 @@ impl LaneCut {
     }
 }
 
-/// The best cut of some lanes along a feature: whether the feature varies, the cut, and the lanes whose value is missing.
+/// What is found in a feature that varies.
+struct LaneFound {
+    /// None if no cut is allowed.
+    cut: Option<LaneCut>,
+    missing_left: bool,
+    /// Lanes without a value.
+    missing: u64,
+}
+
+/// The best cut of some lanes along a feature; none if all have the same bin.
 struct Seek<'a> {
     of: &'a Lanes,
     codes: &'a [u8; N_LANES],
@@ -185,92 +183,89 @@ struct Seek<'a> {
 }
 
 impl LaneTask for Seek<'_> {
-    type Output = (bool, Option<LaneCut>, u64);
+    type Output = Option<LaneFound>;
 
     #[inline(always)]
-    fn run(self, lanes: impl ByteLanes) -> Self::Output {
+    fn run(self, lanes: impl ByteLanes) -> Option<LaneFound> {
+        let first = self.codes[self.lanes.trailing_zeros() as usize & (N_LANES - 1)];
+        if lanes.equal(first) & self.lanes == self.lanes {
+            return None;
+        }
         let missing = if self.bins.has_missing { self.lanes & lanes.equal(self.bins.n_values() as u8) } else { 0 };
-        let (varies, cut) = match self.bins.bins {
-            Bins::Number(_) => self.number(lanes, missing),
-            Bins::Category(_) => self.category(lanes, missing),
+        let (cut, missing_left) = match (&self.bins.bins, self.of.min_samples_leaf) {
+            (Bins::Number(_), 0..=1) => self.number::<false>(lanes, missing),
+            (Bins::Number(_), _) => self.number::<true>(lanes, missing),
+            (Bins::Category(_), _) => self.category(lanes, missing),
         };
-        (varies, (cut.numerator >= 0).then_some(cut), missing)
+        Some(LaneFound { cut: (cut.numerator >= 0).then_some(cut), missing_left, missing })
     }
 }
 
 impl Seek<'_> {
-    /// The best threshold, the first of equal ones.
+    /// Calls something with every bin that has rows, some of them several times, and maybe with others.
     #[inline(always)]
-    fn number(&self, lanes: impl ByteLanes, missing: u64) -> (bool, LaneCut) {
-        let (mut best, mut varies) = (LaneCut::NONE, missing != 0 && missing != self.lanes);
-        let candidates = self.lanes & self.of.first & !missing;
+    fn each_value(&self, missing: u64, visit: impl FnMut(u8)) {
+        let rows = self.lanes & self.of.first & !missing;
         let n_values = self.bins.n_values();
-        for missing_left in [false, true] {
-            if missing_left && missing == 0 {
-                break;
-            }
-            let also = if missing_left { missing } else { 0 };
-            let mut of_side = LaneCut::NONE;
-            let mut consider = |code: u8| {
-                let left = lanes.at_most(code) & self.lanes | also;
-                varies |= (left != 0) & (left != self.lanes);
-                let cut = self.cut(left, code, missing_left);
-                if cut.beats(&of_side) | (cut.equals(&of_side) & (code < of_side.code)) {
-                    of_side = cut;
-                }
-            };
-            if n_values <= candidates.count_ones() as usize {
-                (0..n_values).for_each(|code| consider(code as u8));
-            } else {
-                bits(candidates).for_each(|lane| consider(self.codes[lane]));
-            }
-            if of_side.beats(&best) {
-                best = of_side;
-            }
+        if n_values <= rows.count_ones() as usize {
+            (0..n_values).map(|code| code as u8).for_each(visit);
+        } else {
+            bits(rows).map(|lane| self.codes[lane]).for_each(visit);
         }
-        (varies, best)
     }
 
-    /// The best set of levels: cuts of their order by the mean of their targets, the levels of few rows at one place of it,
-    /// and each of those levels alone; the first of equal ones.
+    /// The best threshold, the first of equal ones, and whether missing values go left.
     #[inline(always)]
-    fn category(&self, lanes: impl ByteLanes, missing: u64) -> (bool, LaneCut) {
-        // Levels that have a place of their own, and one for all others.
+    fn number<const HAS_LEAST: bool>(&self, lanes: impl ByteLanes, missing: u64) -> (LaneCut, bool) {
+        let best_with = |also: u64| {
+            let mut best = LaneCut::NONE;
+            self.each_value(missing, |code| {
+                let cut = self.cut::<HAS_LEAST>(lanes.at_most(code) & self.lanes | also);
+                // Of two cuts, the one that leaves fewer lanes on the left has the smaller word.
+                best = if cut.beats(&best, cut.left < best.left) { cut } else { best };
+            });
+            best
+        };
+        let right = best_with(0);
+        if missing == 0 {
+            return (right, false);
+        }
+        let left = best_with(missing);
+        if left.beats(&right, false) { (left, true) } else { (right, false) }
+    }
+
+    /// The best set of levels, and whether missing values go left: cuts of their order by the mean of their targets, the
+    /// levels of few rows at one place of it, and each of those levels alone; the first of equal ones.
+    #[inline(always)]
+    fn category(&self, lanes: impl ByteLanes, missing: u64) -> (LaneCut, bool) {
+        // Levels that have a place of their own, and one for all others: mean, whether it is that one, level, lanes.
         let mut places = [(0.0, false, 0u8, 0u64); N_LANES / MIN_LEVEL_ROWS + 1];
-        let (mut n_places, mut rare, mut done, mut alone) = (0, 0, missing, LaneCut::NONE);
-        let candidates = self.lanes & self.of.first & !missing;
-        let n_values = self.bins.n_values();
-        let mut varies = false;
-        let mut consider = |code: u8| {
+        let (mut n_places, mut rare, mut done) = (0, 0, missing);
+        let (mut alone, mut level_alone) = (LaneCut::NONE, 0);
+        self.each_value(missing, |code| {
             let level = lanes.equal(code) & self.lanes;
             if level & !done == 0 {
                 return;
             }
             done |= level;
-            varies |= level != self.lanes;
             if self.of.n_rows(level) >= MIN_LEVEL_ROWS {
                 places[n_places] = (self.of.moments(level).mean(), false, code, level);
                 n_places += 1;
                 return;
             }
             rare |= level;
-            let cut = self.cut(level, code, false);
-            if cut.beats(&alone) | (cut.equals(&alone) & (code < alone.code)) {
-                alone = cut;
+            let cut = self.cut::<true>(level);
+            if cut.beats(&alone, code < level_alone) {
+                (alone, level_alone) = (cut, code);
             }
-        };
-        if n_values <= candidates.count_ones() as usize {
-            (0..n_values).for_each(|code| consider(code as u8));
-        } else {
-            bits(candidates).for_each(|lane| consider(self.codes[lane]));
-        }
+        });
         if rare != 0 {
             places[n_places] = (self.of.moments(rare).mean(), true, 0, rare);
             n_places += 1;
         }
         let places = &mut places[..n_places];
         places.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-        let mut best = LaneCut::NONE;
+        let (mut best, mut is_left) = (LaneCut::NONE, false);
         for missing_left in [false, true] {
             if missing_left && missing == 0 {
                 break;
@@ -278,35 +273,31 @@ impl Seek<'_> {
             let mut left = if missing_left { missing } else { 0 };
             for place in &*places {
                 left |= place.3;
-                let cut = self.cut(left, place.2, missing_left);
-                if cut.beats(&best) {
-                    best = cut;
+                let cut = self.cut::<true>(left);
+                if cut.beats(&best, false) {
+                    (best, is_left) = (cut, missing_left);
                 }
             }
         }
-        (varies, if alone.beats(&best) { alone } else { best })
+        if alone.beats(&best, false) { (alone, false) } else { (best, is_left) }
     }
 
+    /// A cut, given what goes left; one that is not allowed if `HAS_LEAST` and a side has fewer rows than the least of a
+    /// leaf.
     #[inline(always)]
-    fn cut(&self, left: u64, code: u8, missing_left: bool) -> LaneCut {
+    fn cut<const HAS_LEAST: bool>(&self, left: u64) -> LaneCut {
         let count = |lanes: u64| i64::from(lanes.count_ones());
         let (weight, sum) = (count(self.lanes), count(self.lanes & self.of.ones));
         let (left_weight, left_sum) = (count(left), count(left & self.of.ones));
         let difference = left_sum * weight - sum * left_weight;
-        let cut = LaneCut {
-            numerator: difference * difference,
-            denominator: left_weight * (weight - left_weight),
-            left,
-            code,
-            missing_left,
-        };
-        let least = self.of.min_samples_leaf;
-        if least > 1 {
+        let (numerator, denominator) = (difference * difference, left_weight * (weight - left_weight));
+        if HAS_LEAST {
+            let least = self.of.min_samples_leaf;
             let n_rows = |lanes: u64| (lanes & self.of.first).count_ones();
             if n_rows(left) < least || n_rows(self.lanes & !left) < least {
-                return LaneCut { numerator: -1, denominator: 0, ..cut };
+                return LaneCut { numerator: -1, denominator: 0, left };
             }
         }
-        cut
+        LaneCut { numerator, denominator, left }
     }
 }

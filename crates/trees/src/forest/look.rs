@@ -1,12 +1,10 @@
 //! A look at one feature of a node, by sums over its bins: for any rows, any kind of answer, and any parameters.
 
-use std::ops::Range;
-
 use crate::binning::{Bins, FeatureBins};
 use crate::forest::cells::Cells;
 use crate::forest::draws::Draws;
 use crate::forest::node::{Found, Node, NodeSplit, Test, set_of};
-use crate::forest::records::{Packed, Records};
+use crate::forest::records::{Packed, Records, Span};
 use crate::forest::scan::{BinRow, Cut, Scan};
 
 /// Looks for the best split of a feature, or draws one: none if all rows have the same bin, and no split if none is allowed.
@@ -41,7 +39,7 @@ pub(super) fn look_at_records(
     scan: &mut Scan,
     (cells, place): (&mut Cells, usize),
     node: &Node,
-    (records, range): (&Records, &Range<usize>),
+    (records, span): (&Records, &Span),
     feature: usize,
     bins: &FeatureBins,
 ) -> Option<Option<Found>> {
@@ -50,7 +48,7 @@ pub(super) fn look_at_records(
     let has_missing = bins.has_missing && cells.sums(place)[n_values] != 0;
     if needs_counts || has_missing {
         if needs_counts {
-            cells.count(place, records.bins(range, feature).map(|(bin, _)| bin), n_codes);
+            cells.count(place, records.bins(span, feature).map(|(bin, _)| bin), n_codes);
         }
         let sums = cells.sums(place)[..n_codes].iter().map(|sums| records.moments(Packed(*sums)));
         let varies = scan.take(sums, cells.counts(place), bins);

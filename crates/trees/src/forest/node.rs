@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use crate::forest::records::Packed;
+use crate::forest::records::{Packed, Span};
 use crate::forest::response::Kind;
 use crate::forest::scan::Moments;
 
@@ -21,7 +21,7 @@ pub(super) enum Rows {
     /// Items of the tree.
     Items(Range<usize>),
     /// Records of the tree, and their sums.
-    Records(Range<usize>, Packed),
+    Records(Span, Packed),
     /// Parts of sorted lists.
     Sorted(Range<usize>),
     /// Lanes, by their bits.

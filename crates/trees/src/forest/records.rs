@@ -51,11 +51,31 @@ impl Packed {
 
 type Part = [u8; PART];
 
+/// Where some records are that lie together.
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    range: Range<usize>,
+    /// In which buffer.
+    buffer: usize,
+}
+
+impl Span {
+    pub(super) fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Each of the records, as [`Records::bin`] is asked for it.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        let buffer = self.buffer;
+        self.range.clone().map(move |record| record << 1 | buffer)
+    }
+}
+
 /// The records of a tree.
 #[derive(Debug)]
 pub(super) struct Records {
-    parts: Vec<Part>,
-    scratch: Vec<Part>,
+    /// The records of a node are in one of them; its children take the same places in the other.
+    buffers: [Vec<Part>; 2],
     /// Parts of a record.
     width: usize,
     /// Where the bin of each feature is in a record.
@@ -76,19 +96,18 @@ impl Records {
         let places = matrix.features().iter().map(|f| f.n_codes() > 1).map(place).collect();
         let width = end.div_ceil(PART);
         let offset = if is_number { TARGET_OFFSET } else { 0 };
-        (width <= MOST_PARTS).then(|| Records { parts: Vec::new(), scratch: Vec::new(), width, places, offset })
+        (width <= MOST_PARTS).then(|| Records { buffers: [Vec::new(), Vec::new()], width, places, offset })
     }
 
     /// Takes the rows of a node, of at most [`MOST_WEIGHT`].
-    pub(super) fn fill(&mut self, items: &[Item], matrix: &BinnedMatrix) {
+    pub(super) fn fill(&mut self, items: &[Item], matrix: &BinnedMatrix) -> Span {
         /// Rows whose records are made column by column, while they are in the nearest cache.
         const BLOCK: usize = 256;
         let n_parts = items.len() * self.width;
-        self.parts.resize(n_parts, [0; PART]);
-        self.scratch.resize(n_parts, [0; PART]);
+        self.buffers.iter_mut().for_each(|buffer| buffer.resize(n_parts, [0; PART]));
         let columns = |f: &usize| matrix.features()[*f].n_codes() > 1;
         let columns: Vec<usize> = (0..matrix.n_features()).filter(columns).collect();
-        for (items, parts) in items.chunks(BLOCK).zip(self.parts.chunks_mut(BLOCK * self.width)) {
+        for (items, parts) in items.chunks(BLOCK).zip(self.buffers[0].chunks_mut(BLOCK * self.width)) {
             for (item, record) in items.iter().zip(parts.chunks_exact_mut(self.width)) {
                 record[0][..8].copy_from_slice(&Packed::of(item, self.offset).0.to_le_bytes());
                 record[0][8..FIRST_BIN].copy_from_slice(&item.row.to_le_bytes());
@@ -101,6 +120,7 @@ impl Records {
                 }
             }
         }
+        Span { range: 0..items.len(), buffer: 0 }
     }
 
     /// The sums of a record.
@@ -125,38 +145,42 @@ impl Records {
         self.offset
     }
 
-    fn first_parts(&self, range: &Range<usize>) -> impl Iterator<Item = &Part> {
-        self.parts[range.start * self.width..range.end * self.width].iter().step_by(self.width)
+    fn slice(&self, span: &Span) -> &[Part] {
+        &self.buffers[span.buffer][span.range.start * self.width..span.range.end * self.width]
+    }
+
+    fn first_parts(&self, span: &Span) -> impl Iterator<Item = &Part> {
+        self.slice(span).iter().step_by(self.width)
     }
 
     /// The sums of some records.
-    pub(super) fn sums(&self, range: &Range<usize>) -> impl Iterator<Item = Packed> {
-        self.first_parts(range).map(Self::packed_of)
+    pub(super) fn sums(&self, span: &Span) -> impl Iterator<Item = Packed> {
+        self.first_parts(span).map(Self::packed_of)
     }
 
     /// The sums of all of some records.
-    pub(super) fn total(&self, range: &Range<usize>) -> Packed {
-        Packed(self.sums(range).map(|sums| sums.0).sum())
+    pub(super) fn total(&self, span: &Span) -> Packed {
+        Packed(self.sums(span).map(|sums| sums.0).sum())
     }
 
     /// The rows of some records and their weights.
-    pub(super) fn rows(&self, range: &Range<usize>) -> impl Iterator<Item = (usize, u64)> {
-        self.first_parts(range).map(|part| (Self::row_of(part), Self::packed_of(part).weight()))
+    pub(super) fn rows(&self, span: &Span) -> impl Iterator<Item = (usize, u64)> {
+        self.first_parts(span).map(|part| (Self::row_of(part), Self::packed_of(part).weight()))
     }
 
     /// The sums of some records, beside their bins of a feature.
     #[inline]
-    pub(super) fn bins(&self, range: &Range<usize>, feature: usize) -> impl Iterator<Item = (u8, Packed)> + Clone {
+    pub(super) fn bins(&self, span: &Span, feature: usize) -> impl Iterator<Item = (u8, Packed)> + Clone {
         let (part, byte) = (self.places[feature] / PART, self.places[feature] % PART);
-        let parts = &self.parts[range.start * self.width..range.end * self.width];
+        let parts = self.slice(span);
         parts.chunks_exact(self.width).map(move |record| (record[part][byte], Self::packed_of(&record[0])))
     }
 
     /// Adds up some records by their bins of some features.
-    pub(super) fn add_up<const N: usize>(&self, features: [usize; N], range: &Range<usize>, sums: &mut [[u64; BINS]]) {
+    pub(super) fn add_up<const N: usize>(&self, features: [usize; N], span: &Span, sums: &mut [[u64; BINS]]) {
         let sums: &mut [[u64; BINS]; N] = sums.first_chunk_mut().expect("invariant: every feature has cells");
         let places = features.map(|feature| self.places[feature]);
-        let parts = &self.parts[range.start * self.width..range.end * self.width];
+        let parts = self.slice(span);
         if self.width == 1 {
             let bytes = places.map(|place| place & (PART - 1));
             for record in parts {
@@ -171,47 +195,51 @@ impl Records {
         }
     }
 
-    /// The bin of a record.
+    /// The bin of a record at a place.
     #[inline]
-    pub(super) fn bin(&self, record: usize, feature: usize) -> u8 {
-        let place = self.places[feature];
-        self.parts[record * self.width + place / PART][place % PART]
+    pub(super) fn bin(&self, place: usize, feature: usize) -> u8 {
+        let at = self.places[feature];
+        self.buffers[place & 1][(place >> 1) * self.width + at / PART][at % PART]
     }
 
-    /// Moves the records that go left to the front; both sides keep their order. Returns how many go left, and their sums.
-    pub(super) fn part(
-        &mut self,
-        range: &Range<usize>,
-        feature: usize,
-        goes_left: impl Fn(u8) -> bool,
-    ) -> (usize, Packed) {
-        let place = self.places[feature];
-        let (part, byte, width) = (place / PART, place % PART, self.width);
-        let parts = &mut self.parts[range.start * width..range.end * width];
-        let scratch = &mut self.scratch[..parts.len()];
-        let (mut left, mut right, mut left_sums) = (0, 0, 0);
+    /// Moves the records that go left before all others; both sides keep their order. Returns both sides, and the sums of
+    /// the left one.
+    pub(super) fn part(&mut self, span: &Span, feature: usize, goes_left: impl Fn(u8) -> bool) -> ([Span; 2], Packed) {
+        let (part, byte, width) = (self.places[feature] / PART, self.places[feature] % PART, self.width);
+        let parts = span.range.start * width..span.range.end * width;
+        let [first, second] = &mut self.buffers;
+        let (from, to) = if span.buffer == 0 { (first, second) } else { (second, first) };
+        let (from, to) = (&from[parts.clone()], &mut to[parts]);
+        let (mut n_left, mut left_sums) = (0, 0);
+        let mut count = |record: &[Part]| {
+            let is_left = goes_left(record[part][byte]);
+            n_left += usize::from(is_left);
+            left_sums += Self::packed_of(&record[0]).0 & u64::from(is_left).wrapping_neg();
+        };
+        match width {
+            1 => from.chunks_exact(1).for_each(count),
+            _ => from.chunks_exact(width).for_each(&mut count),
+        }
+        let (mut left, mut right) = (0, n_left * width);
         if width == 1 {
-            for i in 0..parts.len() {
-                let is_left = goes_left(parts[i][byte]);
-                left_sums += Self::packed_of(&parts[i]).0 & u64::from(is_left).wrapping_neg();
-                // The one that is not meant is written over by the next record.
-                let record = parts[i];
-                parts[left] = record;
-                scratch[right] = record;
+            for record in from {
+                let is_left = goes_left(record[byte]);
+                let place = if is_left { left } else { right };
+                to[place] = *record;
                 left += usize::from(is_left);
                 right += usize::from(!is_left);
             }
         } else {
-            for i in (0..parts.len()).step_by(width) {
-                let is_left = goes_left(parts[i + part][byte]);
-                left_sums += Self::packed_of(&parts[i]).0 & u64::from(is_left).wrapping_neg();
-                scratch[right..right + width].copy_from_slice(&parts[i..i + width]);
-                parts.copy_within(i..i + width, left);
+            for record in from.chunks_exact(width) {
+                let is_left = goes_left(record[part][byte]);
+                let place = if is_left { left } else { right };
+                to[place..place + width].copy_from_slice(record);
                 left += if is_left { width } else { 0 };
                 right += if is_left { 0 } else { width };
             }
         }
-        parts[left..].copy_from_slice(&scratch[..right]);
-        (left / width, Packed(left_sums))
+        let middle = span.range.start + n_left;
+        let side = |range| Span { range, buffer: 1 - span.buffer };
+        ([side(span.range.start..middle), side(middle..span.range.end)], Packed(left_sums))
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::binning::{Bins, FeatureBins};
 use crate::forest::cells::{Scale, WIDTH, best_cut};
 use crate::forest::node::{Found, Node, NodeSplit, Test};
-use crate::forest::records::{Packed, Records};
+use crate::forest::records::{Packed, Records, Span};
 use crate::forest::response::Kind;
 use crate::forest::scan::{BinRow, Moments};
 
@@ -59,21 +59,21 @@ impl Sorted {
     }
 
     /// Takes the records of a node, given the targets of all rows.
-    pub(super) fn fill(&mut self, records: &Records, range: &Range<usize>, targets: &[i32]) -> Range<usize> {
+    pub(super) fn fill(&mut self, records: &Records, span: &Span, targets: &[i32]) -> Range<usize> {
         self.offset = records.offset();
-        for (place, ((row, _), sums)) in records.rows(range).zip(records.sums(range)).enumerate() {
+        for (place, ((row, _), sums)) in records.rows(span).zip(records.sums(span)).enumerate() {
             self.places[place] = place as u8;
             self.rows[place] = row as u32;
             self.targets[place] = targets[row];
             self.sums[place] = sums.0;
         }
         for &feature in &self.varying {
-            let list = &mut self.lists[feature][..range.len()];
-            let entries = records.bins(range, feature).enumerate();
+            let list = &mut self.lists[feature][..span.len()];
+            let entries = records.bins(span, feature).enumerate();
             list.iter_mut().zip(entries).for_each(|(to, (place, (bin, _)))| *to = u16::from(bin) << 8 | place as u16);
             list.sort_unstable();
         }
-        0..range.len()
+        0..span.len()
     }
 
     fn moments_of(&self, place: usize) -> Moments {
