@@ -28,7 +28,7 @@ pub(super) struct Packed(pub(super) u64);
 
 impl Packed {
     fn of(item: &Item, offset: i64) -> Self {
-        Packed(item.weight << SUM_BITS | item.weight * (i64::from(item.target) + offset) as u64)
+        Packed((item.weight << SUM_BITS) | (item.weight * (i64::from(item.target) + offset) as u64))
     }
 
     #[inline]
