@@ -29,7 +29,7 @@ WORK = [
     Work("continuous_1m", "leafwise", 31, {"lightgbm": (0.28, None)}),
     Work("small_20k", "leafwise", 31, {"lightgbm": (0.5, None), "xgboost": NONE, "histgradientboosting": NONE}, 10_000, fits=5),
     Work("wide_100k", "leafwise", 31, {"lightgbm": (1.0, None), "xgboost": NONE}),
-    Work("classes_50k", "leafwise", 31, {"lightgbm": (1.0, None), "xgboost": NONE}),
+    Work("classes_50k", "leafwise", 31, {"lightgbm": (1.0, None), "xgboost": NONE}, fits=3),
     Work("categories_200k", "leafwise", 31, {"lightgbm": (1.0, None), "xgboost": NONE}),
     Work("forest_100k", "forest", 0, {"randomforest": (0.04, None)}, 0),
     Work("adult", "forest", 0, {"randomforest": (0.03, None)}, 0, fits=5),

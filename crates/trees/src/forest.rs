@@ -1,8 +1,12 @@
 //! Forests: trees grown to purity on bootstrap samples or with random thresholds, averaged.
 //!
-//! Trees grow side by side, each on one thread. A tree moves small records (row, target, weight) so that those of a node
-//! lie together, and looks up bins by row. Targets and weights are whole numbers, so a node's sums do not depend on
+//! Trees grow side by side, each on one thread. Targets and weights are whole numbers, so a node's sums do not depend on
 //! the order of its rows, and two classes are numbers 0 and 1, for which Gini impurity is twice the variance.
+//!
+//! The rows of a node take one of four forms, and every form finds the same splits. Items (row, target, weight) hold any
+//! rows, and bins are looked up by row. [`records`] hold the bins too; they serve one number or two classes, rows that do
+//! not weigh too much together, and not too many features. Of few rows, [`lanes`] are bits of a word for two classes, and
+//! [`sorted`] lists for a number.
 //!
 //! Levels of categories are sorted by the mean of the node's targets. Those of few rows, in the table or in the node,
 //! are not trusted with an order of their own. Bins are bytes: of a large category all but the 253 most frequent levels
@@ -13,10 +17,17 @@
 //! Learning 63 (2006). Names and defaults are scikit-learn's, and so is the rule that a node looks at further features
 //! while all it has seen are constant.
 
+mod cells;
+mod draws;
 mod grow;
+mod lanes;
+mod look;
+mod node;
 mod params;
+mod records;
 mod response;
 mod scan;
+mod sorted;
 
 pub use params::{ForestParams, MaxFeatures};
 
@@ -31,7 +42,8 @@ use tabwright_model::trees::{Aggregation, Tree, Trees, types_of};
 
 use crate::binning::{BYTE_LEVELS, Binner};
 use crate::error::{Error, Result};
-use crate::forest::grow::{Forest, TreeGrower, bootstrap};
+use crate::forest::draws::bootstrap;
+use crate::forest::grow::{Forest, TreeGrower};
 use crate::forest::response::Response;
 use crate::target::Checked;
 
@@ -114,11 +126,13 @@ pub fn out_of_bag(
     let drawn_from: Vec<usize> = (0..features.n_rows()).filter(has_weight).collect();
     let (n_rows, n_outputs) = (features.n_rows(), trees.n_outputs());
     let (mut sums, mut n_trees) = (vec![0.0; n_rows * n_outputs], vec![0u32; n_rows]);
+    let mut times = Vec::new();
     for tree in 0..trees.n_trees() {
         let mut answers = vec![0.0; n_rows * n_outputs];
         trees.add_tree_scores(tree, features, &mut answers);
         let mut is_out = vec![true; n_rows];
-        for (&row, times) in drawn_from.iter().zip(bootstrap(seed, tree as u64, rows.n_rows())) {
+        bootstrap(seed, tree as u64, rows.n_rows(), &mut times);
+        for (&row, &times) in drawn_from.iter().zip(&times) {
             is_out[row] = times == 0;
         }
         let rows = sums.chunks_exact_mut(n_outputs).zip(answers.chunks_exact(n_outputs));

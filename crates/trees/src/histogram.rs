@@ -28,6 +28,8 @@ const OPEN_LANES: usize = 64;
 const ROWS_PER_CODE: usize = 16;
 /// Additions below which a second thread costs more than it brings.
 const PARALLEL_ADDS: usize = 1 << 16;
+/// Rows from which on it pays to add tight cells and to empty them into wide ones.
+const TIGHT_PAYS: usize = 1024;
 
 /// Where a feature's bins are counted: a code of its lane is the sum of the bins of its features, each times its step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +145,11 @@ impl Layout {
     /// How many bins all features have together.
     pub fn n_bins(&self) -> usize {
         self.places.iter().map(|p| p.n_codes).sum()
+    }
+
+    /// Whether a feature has bins to tell apart: not if it is the same in all rows.
+    pub(crate) fn has_bins(&self, feature: usize) -> bool {
+        self.places[feature].n_codes > 0
     }
 
     /// How many additions a row takes.
@@ -313,10 +320,10 @@ impl Histogram {
             (Cells::Wide(cells), FixedGradients::Bounded { coarse, .. }) => {
                 let count = Counting { layout, rows, active, values: coarse, cell: Tight::of };
                 count.add(cells, met, |slab, tile, values, cells, tight: &mut Vec<Tight>| {
-                    if let Codes::Large(codes) = &slab.codes {
-                        // To empty a tight cell per level now and then would cost more than it saves.
+                    // To empty tight cells costs more than it saves where there are many for few rows.
+                    if tile.len() < TIGHT_PAYS || matches!(slab.codes, Codes::Large(_)) {
                         let cell = |pair| Wide::of_coarse(pair, packing);
-                        return large::add_tile(codes, tile, values, cell, Wide::add, cells);
+                        return add_tile(slab, tile, values, cell, Wide::add, cells);
                     }
                     tight.resize(cells.len().max(tight.len()), Tight::default());
                     add_tile(slab, tile, values, count.cell, Tight::add, &mut tight[..cells.len()]);
@@ -364,27 +371,33 @@ impl Histogram {
     /// The sums of the bins of a feature that have rows, in order, into `out`; none for a feature that is the same in all
     /// rows.
     pub fn sums_into(&self, layout: &Layout, feature: usize, out: &mut Vec<BinSums>) {
-        let place = layout.places[feature];
         out.clear();
+        self.each_bin(layout, feature, |bin, sums| {
+            if sums.count > 0 {
+                out.push(BinSums { bin: bin as u16, sums });
+            }
+        });
+    }
+
+    /// Visits the bins of a feature in order, those without rows too unless there are many; none of a feature that is the
+    /// same in all rows.
+    #[inline]
+    pub(crate) fn each_bin(&self, layout: &Layout, feature: usize, mut visit: impl FnMut(usize, Sums)) {
+        let place = layout.places[feature];
         each_kind!(&self.cells, cells => {
             let cells = &cells[place.first_cell..][..place.lane_codes];
-            let mut push = |bin: usize, cell: &_| {
-                let sums = Cell::sums(*cell, self.packing);
-                if sums.count > 0 {
-                    out.push(BinSums { bin: bin as u16, sums });
-                }
-            };
+            let mut visit = |bin: usize, cell: &_| visit(bin, Cell::sums(*cell, self.packing));
             match place.first_word {
                 Some(first) => {
                     let met = &self.met[first..][..place.n_codes.div_ceil(64)];
-                    large::each_level(met, |level| push(level, &cells[level]));
+                    large::each_level(met, |level| visit(level, &cells[level]));
                 }
                 None if place.lane_codes == place.n_codes => {
-                    cells.iter().enumerate().for_each(|(bin, cell)| push(bin, cell));
+                    cells.iter().enumerate().for_each(|(bin, cell)| visit(bin, cell));
                 }
                 None => {
                     let own = own_cells(cells, place);
-                    own[..place.n_codes].iter().enumerate().for_each(|(bin, cell)| push(bin, cell));
+                    own[..place.n_codes].iter().enumerate().for_each(|(bin, cell)| visit(bin, cell));
                 }
             }
         });
@@ -480,20 +493,25 @@ impl<V: Copy + Default + Sync, F: Sync> Counting<'_, V, F> {
         slabs: &mut [(&Slab, &mut [C], &mut [u64])],
         add: &impl Fn(&Slab, &Tile<'_>, &[V], &mut [C], &mut Vec<T>),
     ) {
-        let (mut values, mut scratch) = (Vec::new(), Vec::new());
+        let (mut gathered, mut scratch) = (Vec::new(), Vec::new());
+        // Values that are asked for more than once are brought together the first time.
+        let is_gathered = slabs.len() > 1;
         for start in (0..self.rows.len()).step_by(TIGHT_ROWS) {
             let end = (start + TIGHT_ROWS).min(self.rows.len());
-            let tile = match self.rows {
-                NodeRows::Range(range) => Tile::Range(range.start + start..range.start + end),
-                NodeRows::List(rows) => {
-                    values.clear();
-                    gather(self.values, &rows[start..], end - start, &mut values);
-                    Tile::List { rows: &rows[start..end], ahead: &rows[start..] }
+            let (tile, values) = match self.rows {
+                NodeRows::Range(range) => {
+                    let range = range.start + start..range.start + end;
+                    (Tile::Range(range.clone()), &self.values[range])
                 }
-            };
-            let values = match &tile {
-                Tile::Range(range) => &self.values[range.clone()],
-                Tile::List { .. } => &values[..],
+                NodeRows::List(rows) => {
+                    let (rows, ahead) = (&rows[start..end], &rows[start..]);
+                    if is_gathered {
+                        gathered.clear();
+                        let apart = Tile::List { rows, ahead, is_gathered: false };
+                        apart.each(self.values, self.values, |_, value| gathered.push(value));
+                    }
+                    (Tile::List { rows, ahead, is_gathered }, if is_gathered { &gathered[..] } else { self.values })
+                }
             };
             slabs.iter_mut().for_each(|(slab, cells, _)| add(slab, &tile, values, cells, &mut scratch));
         }
@@ -505,23 +523,51 @@ impl<V: Copy + Default + Sync, F: Sync> Counting<'_, V, F> {
     }
 }
 
-/// Rows whose values lie side by side.
+/// Rows that are added together. Their values lie side by side, unless it is said that they are not.
 enum Tile<'a> {
     Range(Range<usize>),
     /// `ahead` begins with the same rows and goes on with those of the next tiles.
     List {
         rows: &'a [u32],
         ahead: &'a [u32],
+        /// Whether the values are those of these rows alone; else they are those of all rows.
+        is_gathered: bool,
     },
 }
 
-/// The values of the first `n` rows.
-fn gather<V: Copy>(values: &[V], rows: &[u32], n: usize, out: &mut Vec<V>) {
-    let last = rows.len() - 1;
-    out.extend(rows[..n].iter().enumerate().map(|(i, &row)| {
-        prefetch(values, rows[(i + AHEAD).min(last)] as usize);
-        values[row as usize]
-    }));
+impl Tile<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Tile::Range(range) => range.len(),
+            Tile::List { rows, .. } => rows.len(),
+        }
+    }
+
+    /// Visits the rows, each with its codes and its value. What a list needs of memory is asked for in time.
+    #[inline(always)]
+    fn each<T, V: Copy>(&self, codes: &[T], values: &[V], mut visit: impl FnMut(&T, V)) {
+        match self {
+            Tile::Range(range) => {
+                codes[range.clone()].iter().zip(values).for_each(|(codes, &value)| visit(codes, value))
+            }
+            Tile::List { rows, ahead, is_gathered } => {
+                let last = ahead.len() - 1;
+                let later = |i: usize| ahead[(i + AHEAD).min(last)] as usize;
+                if *is_gathered {
+                    for (i, (&row, &value)) in rows.iter().zip(values).enumerate() {
+                        prefetch(codes, later(i));
+                        visit(&codes[row as usize], value);
+                    }
+                } else {
+                    for (i, &row) in rows.iter().enumerate() {
+                        prefetch(codes, later(i));
+                        prefetch(values, later(i));
+                        visit(&codes[row as usize], values[row as usize]);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Adds the rows of a tile to the cells of a slab.
@@ -537,7 +583,7 @@ fn add_tile<V: Copy, C: Copy>(
         Codes::Four(codes) => add_codes(codes, tile, values, cell, add, cells),
         Codes::Eight(codes) => add_codes(codes, tile, values, cell, add, cells),
         Codes::Sixteen(codes) => add_codes(codes, tile, values, cell, add, cells),
-        Codes::Large(codes) => large::add_tile(codes, tile, values, cell, add, cells),
+        Codes::Large(codes) => tile.each(codes, values, |code, value| add(&mut cells[*code as usize], cell(value))),
     }
 }
 
@@ -552,20 +598,7 @@ fn add_codes<V: Copy, C: Copy, const W: usize>(
 ) {
     let (lanes, _) = cells.as_chunks_mut::<STRIDE>();
     let lanes: &mut [[C; STRIDE]; W] = lanes.try_into().expect("invariant: a slab has a stride for every lane");
-    match tile {
-        Tile::Range(range) => {
-            for (codes, &value) in codes[range.clone()].iter().zip(values) {
-                add_row(lanes, codes, cell(value), &add);
-            }
-        }
-        Tile::List { rows, ahead } => {
-            let last = ahead.len() - 1;
-            for (i, (&row, &value)) in rows.iter().zip(values).enumerate() {
-                prefetch(codes, ahead[(i + AHEAD).min(last)] as usize);
-                add_row(lanes, &codes[row as usize], cell(value), &add);
-            }
-        }
-    }
+    tile.each(codes, values, |codes, value| add_row(lanes, codes, cell(value), &add));
 }
 
 /// The kernel: one read-modify-write per lane. Codes are taken out of whole words.

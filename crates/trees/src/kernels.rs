@@ -281,6 +281,112 @@ fn retag_avx2(
     retag_plain(&mut tags[n_whole..], &column[n_whole..], goes_left, (from, to), listed, rest, list);
 }
 
+/// Bytes that are compared at once, and bits of the word that says which are meant.
+pub(crate) const N_LANES: usize = 64;
+
+/// Bytes to be compared with others, one after the other.
+pub(crate) trait ByteLanes: Copy {
+    /// The lanes whose byte is at most this one.
+    fn at_most(self, byte: u8) -> u64;
+    /// The lanes whose byte is this one.
+    fn equal(self, byte: u8) -> u64;
+}
+
+/// What is done with lanes. Its `run` must be inlined, so that it is compiled for the processor.
+pub(crate) trait LaneTask {
+    type Output;
+    fn run(self, lanes: impl ByteLanes) -> Self::Output;
+}
+
+/// Does something with lanes, by the widest vectors.
+#[inline]
+pub(crate) fn with_lanes<T: LaneTask>(bytes: &[u8; N_LANES], task: T) -> T::Output {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        #[expect(unsafe_code, reason = "the compiler cannot know the processor")]
+        // SAFETY: the processor has the instructions, as was just asked.
+        return unsafe { with_lanes_avx2(bytes, task) };
+    }
+    task.run(PlainLanes(bytes))
+}
+
+#[derive(Clone, Copy)]
+struct PlainLanes<'a>(&'a [u8; N_LANES]);
+
+impl ByteLanes for PlainLanes<'_> {
+    fn at_most(self, byte: u8) -> u64 {
+        self.0.iter().rev().fold(0, |lanes, b| lanes << 1 | u64::from(*b <= byte))
+    }
+
+    fn equal(self, byte: u8) -> u64 {
+        self.0.iter().rev().fold(0, |lanes, b| lanes << 1 | u64::from(*b == byte))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt")]
+fn with_lanes_avx2<T: LaneTask>(bytes: &[u8; N_LANES], task: T) -> T::Output {
+    task.run(VectorLanes::new(bytes))
+}
+
+/// Lanes in two registers. Made only where the processor has AVX2.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct VectorLanes([std::arch::x86_64::__m256i; 2]);
+
+#[cfg(target_arch = "x86_64")]
+impl VectorLanes {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn new(bytes: &[u8; N_LANES]) -> Self {
+        use std::arch::x86_64::_mm256_loadu_si256;
+        let halves = bytes.as_chunks::<32>().0;
+        #[expect(unsafe_code, reason = "vectors are loaded through pointers")]
+        // SAFETY: 32 bytes are as long as a vector.
+        let load = |half: &[u8; 32]| unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
+        VectorLanes([load(&halves[0]), load(&halves[1])])
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn at_most_avx2(self, byte: u8) -> u64 {
+        use std::arch::x86_64::{_mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8};
+        let all = _mm256_set1_epi8(byte as i8);
+        let [low, high] = self.0.map(|half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(half, all), half)));
+        u64::from(low as u32) | u64::from(high as u32) << 32
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn equal_avx2(self, byte: u8) -> u64 {
+        use std::arch::x86_64::{_mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_set1_epi8};
+        let all = _mm256_set1_epi8(byte as i8);
+        let [low, high] = self.0.map(|half| _mm256_movemask_epi8(_mm256_cmpeq_epi8(half, all)));
+        u64::from(low as u32) | u64::from(high as u32) << 32
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl ByteLanes for VectorLanes {
+    #[inline(always)]
+    fn at_most(self, byte: u8) -> u64 {
+        #[expect(unsafe_code, reason = "the compiler cannot know the processor")]
+        // SAFETY: the processor has AVX2, or there were no such lanes.
+        unsafe {
+            self.at_most_avx2(byte)
+        }
+    }
+
+    #[inline(always)]
+    fn equal(self, byte: u8) -> u64 {
+        #[expect(unsafe_code, reason = "the compiler cannot know the processor")]
+        // SAFETY: the processor has AVX2, or there were no such lanes.
+        unsafe {
+            self.equal_avx2(byte)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -335,6 +441,25 @@ mod tests {
             };
             let list = (0..tags.len()).filter(in_list).map(|r| r as u32 + 1000);
             prop_assert!(wide.1.iter().copied().eq(std::iter::once(7).chain(list)));
+        }
+
+        #[test]
+        fn lanes_are_compared_alike_with_vectors_and_without(bytes in prop::collection::vec(any::<u8>(), 64), byte in any::<u8>()) {
+            struct Compare(u8);
+            impl LaneTask for Compare {
+                type Output = (u64, u64);
+                #[inline(always)]
+                fn run(self, lanes: impl ByteLanes) -> (u64, u64) {
+                    (lanes.at_most(self.0), lanes.equal(self.0))
+                }
+            }
+            let bytes: [u8; N_LANES] = bytes.try_into().unwrap();
+            for byte in [byte, bytes[0], bytes[63], 0, 255] {
+                let (wide, plain) = both(|| with_lanes(&bytes, Compare(byte)));
+                prop_assert_eq!(wide, plain);
+                let of = |is_meant: &dyn Fn(u8) -> bool| (0..64).filter(|i| is_meant(bytes[*i])).map(|i| 1u64 << i).sum::<u64>();
+                prop_assert_eq!(wide, (of(&|b| b <= byte), of(&|b| b == byte)));
+            }
         }
     }
 }

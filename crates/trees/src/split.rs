@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use crate::binning::{BYTE_LEVELS, BinnedMatrix, Bins, FeatureBins};
 use crate::gradient::{Sums, Units};
 use crate::histogram::{BinSums, Histogram, Layout};
-use crate::split::cut::{Cut, Node};
+use crate::split::cut::{Cut, FeatureSums, Node};
 
 /// Bins above which features are looked at on several threads.
 const PARALLEL_BINS: usize = 1 << 14;
@@ -187,10 +187,9 @@ impl Splitter<'_> {
         let units = histogram.units(units);
         let features = 0..self.matrix.n_features();
         let find = |memory: &mut Memory, feature: usize, best: Option<BinSplit>| {
-            if !rules.allowed[feature] {
+            if !rules.allowed[feature] || !self.layout.has_bins(feature) {
                 return best;
             }
-            histogram.sums_into(self.layout, feature, &mut memory.sums);
             let mut search = Search::new(self.params, feature, total, units);
             if !self.monotone.is_empty() {
                 search.keep_direction(self.monotone[feature], rules.limits);
@@ -198,8 +197,7 @@ impl Splitter<'_> {
             if let Some(best) = &best {
                 search.beat(best.score);
             }
-            let squares = || histogram.gradient_squares() * units.gradient * units.gradient;
-            later_only_if_better(best, self.of_feature(search, memory, squares))
+            later_only_if_better(best, self.of_feature(search, histogram, memory))
         };
         if self.layout.n_bins() < PARALLEL_BINS {
             let mut memory = Memory::default();
@@ -226,24 +224,34 @@ impl Splitter<'_> {
         }
     }
 
-    /// The best split of a feature; `squares` are those of the gradients of the node's rows.
-    fn of_feature(&self, mut search: Search<'_>, memory: &mut Memory, squares: impl Fn() -> f64) -> Option<BinSplit> {
+    /// The best split of a feature that has bins.
+    fn of_feature(&self, mut search: Search<'_>, histogram: &Histogram, memory: &mut Memory) -> Option<BinSplit> {
         let Memory { sums, cuts } = memory;
+        let (layout, feature) = (self.layout, search.feature);
+        let bins = &self.matrix.features()[feature];
+        let n_values = bins.n_values();
+        if matches!(bins.bins, Bins::Number(_)) && search.direction.is_none() {
+            search.cut(&FeatureSums { histogram, layout, feature, n_values }, cuts);
+            return search.best;
+        }
+        histogram.sums_into(layout, feature, sums);
         // The bin of missing values is the last.
         let last = sums.last()?;
-        let bins = &self.matrix.features()[search.feature];
         match &bins.bins {
-            Bins::Number(_) => search.cut(sums, bins.n_values(), cuts),
-            Bins::Category(_) if bins.n_values() <= self.params.max_cat_to_onehot => search.one_against_rest(sums),
-            Bins::Category(_) if bins.n_values() <= BYTE_LEVELS => search.sorted(sums),
-            Bins::Category(_) => search.drawn(sums, squares()),
+            Bins::Number(_) => search.cut_within_limits(sums, n_values),
+            Bins::Category(_) if n_values <= self.params.max_cat_to_onehot => search.one_against_rest(sums),
+            Bins::Category(_) if n_values <= BYTE_LEVELS => search.sorted(sums),
+            Bins::Category(_) => {
+                let unit = search.units.gradient;
+                search.drawn(sums, histogram.gradient_squares() * unit * unit);
+            }
         }
         let mut best = search.best?;
         if let BinTest::In(levels) = &mut best.test {
             // To the search a missing value is a level.
-            best.missing_left = levels.last().is_some_and(|bin| *bin as usize == bins.n_values());
+            best.missing_left = levels.last().is_some_and(|bin| *bin as usize == n_values);
         }
-        if last.bin as usize != bins.n_values() {
+        if last.bin as usize != n_values {
             // Nothing is known about missing values here: they follow the majority.
             best.missing_left = best.left.count > best.right.count;
         }
@@ -365,24 +373,19 @@ impl<'a> Search<'a> {
     }
 
     /// Cuts between bins of numbers.
-    fn cut(&mut self, sums: &[BinSums], n_values: usize, memory: &mut cut::Memory) {
+    fn cut(&mut self, bins: &FeatureSums<'_>, memory: &mut cut::Memory) {
+        let node = Node { params: self.params, total: self.total, units: self.units };
+        if let Some(Cut { last_left, left, missing_left, score }) = cut::best(bins, &node, self.score, memory) {
+            self.keep(score, left, missing_left, BinTest::UpTo(last_left as u8));
+        }
+    }
+
+    /// The same where leaves must lie within limits, or rise or fall with the feature.
+    fn cut_within_limits(&mut self, sums: &[BinSums], n_values: usize) {
         let (values, missing) = match sums.split_last() {
             Some((last, values)) if last.bin as usize == n_values => (values, last.sums),
             _ => (sums, Sums::default()),
         };
-        if self.direction.is_some() {
-            return self.cut_within_limits(values, missing);
-        }
-        let node = Node { params: self.params, total: self.total, units: self.units };
-        if let Some(Cut { last_left, missing_left, score }) = cut::best(values, missing, &node, self.score, memory) {
-            let start = if missing_left { missing } else { Sums::default() };
-            let left = values[..=last_left].iter().fold(start, |left, of_bin| left + of_bin.sums);
-            self.keep(score, left, missing_left, BinTest::UpTo(values[last_left].bin as u8));
-        }
-    }
-
-    /// The same where leaves must lie within limits.
-    fn cut_within_limits(&mut self, values: &[BinSums], missing: Sums) {
         let mut left = Sums::default();
         for of_bin in values {
             left = left + of_bin.sums;

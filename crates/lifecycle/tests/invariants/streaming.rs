@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use tabwright_core::{Code, Context};
+use tabwright_data::{ReadOptions, read_table, resolve_inputs, write_table};
 use tabwright_learn::candidate::Registry;
 use tabwright_learn::param::Value;
 use tabwright_lifecycle::config::{Config, Holdout, RowsFrom};
@@ -104,6 +105,20 @@ fn streamed_rows_and_a_table_in_memory_make_the_same_model() {
         few(config, "gbdt_depthwise", &[("n_estimators", Value::Integer(20)), ("subsample", Value::Float(0.5))]);
     });
     assert_same(&path, |config| config.split.holdout = Holdout::None);
+}
+
+#[test]
+fn every_format_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    write(&path, 20_000);
+    let inputs = resolve_inputs(&[path.display().to_string()]).unwrap();
+    let table = read_table(&inputs, &ReadOptions::default(), Context::silent()).unwrap().table;
+    for name in ["rows.jsonl", "rows.parquet", "rows.arrow", "rows.csv.zst"] {
+        let path = folder.path().join(name);
+        write_table(&table, &path.display().to_string(), None).unwrap();
+        assert_same(&path, |_| {});
+    }
 }
 
 #[test]

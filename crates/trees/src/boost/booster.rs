@@ -554,6 +554,23 @@ struct OutputBlock<'a> {
     key: u32,
 }
 
+impl OutputBlock<'_> {
+    /// Adds the values of the leaves to the scores.
+    fn add_to<'s>(&self, scores: impl Iterator<Item = &'s mut f64>) {
+        match self.leaves {
+            LeafBlock::Tags(tags) => {
+                let mut values = [0.0; 256];
+                values[..self.values.len()].copy_from_slice(self.values);
+                scores.zip(tags).for_each(|(score, &tag)| *score += values[tag as usize]);
+            }
+            LeafBlock::Numbers(numbers) => {
+                let value = |leaf: &AtomicU32| self.values[leaf.load(Ordering::Relaxed) as usize];
+                scores.zip(numbers).for_each(|(score, leaf)| *score += value(leaf));
+            }
+        }
+    }
+}
+
 /// Derivatives of a block of rows.
 #[derive(Default)]
 struct Buffers {
@@ -576,16 +593,10 @@ impl Buffers {
     ) -> Vec<GradientPair> {
         let n_outputs = outputs.len();
         for (k, output) in outputs.iter().enumerate().filter(|(_, output)| !output.values.is_empty()) {
-            let own = scores[k..].iter_mut().step_by(n_outputs);
-            match output.leaves {
-                LeafBlock::Tags(tags) => {
-                    let mut values = [0.0; 256];
-                    values[..output.values.len()].copy_from_slice(output.values);
-                    own.zip(tags).for_each(|(s, &tag)| *s += values[tag as usize]);
-                }
-                LeafBlock::Numbers(numbers) => {
-                    own.zip(numbers).for_each(|(s, leaf)| *s += output.values[leaf.load(Ordering::Relaxed) as usize]);
-                }
+            match n_outputs {
+                // Steps are no obstacle to the compiler where there are none.
+                1 => output.add_to(scores.iter_mut()),
+                _ => output.add_to(scores[k..].iter_mut().step_by(n_outputs)),
             }
         }
         self.gradients.resize(scores.len(), 0.0);

@@ -10,6 +10,7 @@ use std::cmp::Reverse;
 
 use crate::binning::{Bins, FeatureBins};
 use crate::forest::MIN_LEVEL_ROWS;
+use crate::forest::node::Node;
 use crate::forest::response::Kind;
 
 /// A row of a tree.
@@ -20,6 +21,25 @@ pub(super) struct Item {
     pub(super) target: i32,
     /// Weight times how often the bootstrap drew the row.
     pub(super) weight: u64,
+}
+
+impl Item {
+    /// What the row adds to a bin.
+    #[inline]
+    pub(super) fn in_bin(&self, bin: u8) -> BinRow {
+        let weight = self.weight as i64;
+        let moments = Moments { weight, sum: weight * i64::from(self.target) };
+        BinRow { bin, moments, class: self.target as usize }
+    }
+}
+
+/// A row of a node as it is seen along one feature.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BinRow {
+    pub(super) bin: u8,
+    pub(super) moments: Moments,
+    /// The class, where there are several.
+    pub(super) class: usize,
 }
 
 /// Sums over some rows: of weights, and of weight times target.
@@ -33,52 +53,18 @@ impl Moments {
     /// The sums over all rows of a node.
     pub(super) fn of(items: &[Item]) -> Self {
         let mut total = Moments::default();
-        items.iter().for_each(|item| total.add(item));
+        items.iter().for_each(|item| total.include(item.in_bin(0).moments));
         total
     }
 
     #[inline]
-    fn add(&mut self, item: &Item) {
-        self.weight += item.weight as i64;
-        self.sum += item.weight as i64 * i64::from(item.target);
-    }
-
-    #[inline]
-    fn include(&mut self, other: Moments) {
+    pub(super) fn include(&mut self, other: Moments) {
         self.weight += other.weight;
         self.sum += other.sum;
     }
 
     pub(super) fn mean(self) -> f64 {
         self.sum as f64 / self.weight as f64
-    }
-}
-
-/// What a node looks for in each of its features.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Node {
-    pub(super) total: Moments,
-    /// Subtracted from every target, so that squares of a large mean do not hide small differences.
-    centre: i64,
-    /// Number of rows.
-    n_rows: usize,
-}
-
-impl Node {
-    pub(super) fn new(items: &[Item], kind: Kind) -> Self {
-        let total = Moments::of(items);
-        let centre = if kind == Kind::Number { total.mean().round() as i64 } else { 0 };
-        Node { total, centre, n_rows: items.len() }
-    }
-
-    /// D² / (wₗ wᵣ).
-    #[inline]
-    fn score(&self, left: Moments) -> f64 {
-        let (weight, left_weight) = (self.total.weight as f64, left.weight as f64);
-        let total_sum = (self.total.sum - self.centre * self.total.weight) as f64;
-        let left_sum = (left.sum - self.centre * left.weight) as f64;
-        let difference = left_sum * weight - total_sum * left_weight;
-        difference * difference / (left_weight * (weight - left_weight))
     }
 }
 
@@ -96,7 +82,7 @@ pub(super) struct Cut {
 /// Sums by bin of one feature, for the bins that have rows.
 #[derive(Debug)]
 pub(super) struct Scan {
-    kind: Kind,
+    pub(super) kind: Kind,
     min_samples_leaf: usize,
     cells: Box<[Moments; BINS]>,
     /// Rows by bin; counted for categories, and where leaves need several rows.
@@ -118,7 +104,8 @@ pub(super) struct Scan {
     rare: std::ops::Range<usize>,
 }
 
-const BINS: usize = 256;
+/// Bins of a feature, at most.
+pub(super) const BINS: usize = 256;
 /// Rows of a node from which on its bins are found by a look at all cells.
 const MANY_ROWS: usize = 128;
 
@@ -150,25 +137,79 @@ impl Scan {
     }
 
     /// Adds up the rows of a node by bin. Returns whether there are two bins or more.
-    pub(super) fn fill(&mut self, items: &[Item], column: &[u8], bins: &FeatureBins) -> bool {
-        for &bin in &self.order[..self.n_order] {
-            self.cells[bin as usize] = Moments::default();
-        }
-        self.cells[self.missing as usize] = Moments::default();
+    pub(super) fn fill(
+        &mut self,
+        rows: impl Iterator<Item = BinRow> + Clone,
+        n_rows: usize,
+        bins: &FeatureBins,
+    ) -> bool {
+        self.clear();
         let (cells, mut met) = (&mut *self.cells, [0u64; 4]);
-        if items.len() < MANY_ROWS {
-            for item in items {
-                let bin = column[item.row as usize] as usize;
-                cells[bin].add(item);
-                met[bin / 64] |= 1 << (bin % 64);
+        if n_rows < MANY_ROWS {
+            for BinRow { bin, moments, .. } in rows.clone() {
+                cells[bin as usize].include(moments);
+                met[bin as usize / 64] |= 1 << (bin % 64);
             }
         } else {
             // Every row would wait for the one before it to note its bin.
-            items.iter().for_each(|item| cells[column[item.row as usize] as usize].add(item));
+            rows.clone().for_each(|row| cells[row.bin as usize].include(row.moments));
             for (met, cells) in met.iter_mut().zip(cells.chunks_exact(64)) {
                 *met = cells.iter().rev().fold(0, |met, cell| met << 1 | u64::from(cell.weight > 0));
             }
         }
+        self.list(met);
+        if self.n_order < 2 {
+            self.note_missing(bins);
+            return false;
+        }
+        self.has_counts = self.needs_counts(bins);
+        if self.has_counts {
+            self.order[..self.n_order].iter().for_each(|&bin| self.counts[bin as usize] = 0);
+            rows.clone().for_each(|row| self.counts[row.bin as usize] += 1);
+        }
+        if let Kind::Classes(n_classes) = self.kind {
+            self.fill_classes(rows, n_classes);
+        }
+        self.arrange(bins);
+        true
+    }
+
+    /// Takes the sums of a node by bin, and its rows by bin if [`Scan::needs_counts`]. Returns whether there are two bins or
+    /// more.
+    pub(super) fn take(&mut self, cells: impl Iterator<Item = Moments>, counts: &[u32], bins: &FeatureBins) -> bool {
+        self.clear();
+        let mut met = [0u64; 4];
+        for (bin, moments) in cells.enumerate().filter(|(_, moments)| moments.weight > 0) {
+            self.cells[bin] = moments;
+            met[bin / 64] |= 1 << (bin % 64);
+        }
+        self.list(met);
+        if self.n_order < 2 {
+            self.note_missing(bins);
+            return false;
+        }
+        self.has_counts = self.needs_counts(bins);
+        if self.has_counts {
+            self.counts[..counts.len()].copy_from_slice(counts);
+        }
+        self.arrange(bins);
+        true
+    }
+
+    /// Whether rows are to be counted by bin.
+    pub(super) fn needs_counts(&self, bins: &FeatureBins) -> bool {
+        matches!(bins.bins, Bins::Category(_)) || self.min_samples_leaf > 1
+    }
+
+    fn clear(&mut self) {
+        for &bin in &self.order[..self.n_order] {
+            self.cells[bin as usize] = Moments::default();
+        }
+        self.cells[self.missing as usize] = Moments::default();
+    }
+
+    /// Lists the bins that have rows.
+    fn list(&mut self, met: [u64; 4]) {
         self.n_order = 0;
         for (word, mut bits) in met.into_iter().enumerate() {
             while bits != 0 {
@@ -177,39 +218,33 @@ impl Scan {
                 bits &= bits - 1;
             }
         }
+    }
+
+    fn note_missing(&mut self, bins: &FeatureBins) {
         self.missing = bins.n_values() as u8;
         self.has_missing = bins.has_missing && self.order().last() == Some(&self.missing);
-        if self.n_order < 2 {
-            return false;
-        }
+    }
+
+    /// Brings bins into the order in which they are walked.
+    fn arrange(&mut self, bins: &FeatureBins) {
+        self.note_missing(bins);
         self.rare = 0..0;
-        let is_category = matches!(bins.bins, Bins::Category(_));
-        self.has_counts = is_category || self.min_samples_leaf > 1;
-        if self.has_counts {
-            self.order[..self.n_order].iter().for_each(|&bin| self.counts[bin as usize] = 0);
-            items.iter().for_each(|item| self.counts[column[item.row as usize] as usize] += 1);
-        }
-        if let Kind::Classes(n_classes) = self.kind {
-            self.fill_classes(items, column, n_classes);
-        }
         if self.has_missing {
             self.n_order -= 1;
         }
-        if is_category {
+        if matches!(bins.bins, Bins::Category(_)) {
             self.sort_levels();
         }
-        true
     }
 
-    fn fill_classes(&mut self, items: &[Item], column: &[u8], n_classes: usize) {
+    fn fill_classes(&mut self, rows: impl Iterator<Item = BinRow>, n_classes: usize) {
         for &bin in &self.order[..self.n_order] {
             self.classes[bin as usize * n_classes..][..n_classes].fill(0);
         }
         self.total.fill(0);
-        for item in items {
-            let (bin, class) = (column[item.row as usize] as usize, item.target as usize);
-            self.classes[bin * n_classes + class] += item.weight as i64;
-            self.total[class] += item.weight as i64;
+        for BinRow { bin, moments, class } in rows {
+            self.classes[bin as usize * n_classes + class] += moments.weight;
+            self.total[class] += moments.weight;
         }
     }
 
@@ -325,13 +360,12 @@ impl Scan {
     pub(super) fn cut_at_random(
         &mut self,
         node: &Node,
-        items: &[Item],
-        column: &[u8],
+        rows: impl Iterator<Item = BinRow> + Clone,
         bins: &FeatureBins,
         draw: impl FnOnce(u8, u8, bool) -> (u8, bool),
     ) -> Option<(Option<Cut>, u8)> {
         self.bins.clear();
-        self.bins.extend(items.iter().map(|item| column[item.row as usize]));
+        self.bins.extend(rows.clone().map(|row| row.bin));
         let missing = bins.n_values() as u8;
         let (mut low, mut high) = (u8::MAX, 0);
         if bins.has_missing {
@@ -349,22 +383,22 @@ impl Scan {
         // The bin of missing values is above all others.
         let is_left = |bin: u8| (bin <= last) | (missing_left & (bin == missing));
         let (mut left, mut n_left) = (Moments::default(), 0);
-        for (item, &bin) in items.iter().zip(&self.bins) {
+        for BinRow { bin, moments, .. } in rows.clone() {
             let keep = -i64::from(is_left(bin));
-            left.weight += item.weight as i64 & keep;
-            left.sum += (item.weight as i64 * i64::from(item.target)) & keep;
+            left.weight += moments.weight & keep;
+            left.sum += moments.sum & keep;
             n_left += usize::from(is_left(bin));
         }
         if let Kind::Classes(_) = self.kind {
             self.left.fill(0);
             self.total.fill(0);
-            for (item, &bin) in items.iter().zip(&self.bins) {
-                self.left[item.target as usize] += item.weight as i64 & -i64::from(is_left(bin));
-                self.total[item.target as usize] += item.weight as i64;
+            for BinRow { bin, moments, class } in rows {
+                self.left[class] += moments.weight & -i64::from(is_left(bin));
+                self.total[class] += moments.weight;
             }
         }
         let score = self.score(node, &Walk { left, n_left });
-        let is_perfect = self.has_one_class_each(node, left);
+        let is_perfect = node.has_one_class_each(left, self.kind);
         Some((score.map(|score| Cut { n_left: 0, missing_left, score, is_perfect }), last))
     }
 
@@ -421,18 +455,7 @@ impl Scan {
         if self.kind == Kind::Share {
             self.order[..cut.n_left].iter().for_each(|&bin| left.include(self.cells[bin as usize]));
         }
-        self.has_one_class_each(node, left)
-    }
-
-    /// Whether both sides of a cut are pure, as far as that is cheap to see.
-    fn has_one_class_each(&self, node: &Node, left: Moments) -> bool {
-        match self.kind {
-            Kind::Share => {
-                let right = Moments { weight: node.total.weight - left.weight, sum: node.total.sum - left.sum };
-                [left, right].iter().all(|side| side.sum == 0 || side.sum == side.weight)
-            }
-            _ => node.n_rows == 2,
-        }
+        node.has_one_class_each(left, self.kind)
     }
 }
 

@@ -226,6 +226,47 @@ fn a_weight_is_a_number_of_rows() {
     }
 }
 
+/// Rows that weigh too much for packed sums take the road of any rows. Powers of two change no bit of what is found.
+#[test]
+fn light_rows_grow_the_trees_of_any_rows() {
+    const HEAVY: f64 = (1u64 << 20) as f64;
+    let repeated = |f: &Features, times: usize| Features::new(f.n_rows(), vec![f.columns(); times].concat());
+    // Records of one part, of two, and too wide for any.
+    for (n, times) in [(1_500, 1), (700, 12), (300, 50)] {
+        let few = features(n, 15);
+        let train = repeated(&few, times);
+        for task in [Task::Regression, binary()] {
+            let y = targets(&task, &few, 15);
+            let weights: Vec<f64> = (0..n).map(|i| [1.0, 1.0, 2.0, 5.0][i % 4]).collect();
+            let weighted =
+                |scale: f64| Targets { weights: Some(weights.iter().map(|w| w * scale).collect()), ..y.clone() };
+            for params in kinds(&task) {
+                for (least, max_features) in [(1, MaxFeatures::Sqrt), (1, MaxFeatures::All), (3, MaxFeatures::Count(2))]
+                {
+                    let params =
+                        ForestParams { n_estimators: 6, min_samples_leaf: least, max_features, ..params.clone() };
+                    let (light, heavy) = (weighted(1.0), weighted(HEAVY));
+                    let [light, heavy] = [light, heavy].map(|y| grow(&train, &y, &task, &params));
+                    assert!(light == heavy, "{task:?} {n} {params:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn vectors_change_no_tree() {
+    let train = features(900, 16);
+    for task in [Task::Regression, binary(), classes(3)] {
+        let y = targets(&task, &train, 16);
+        for params in kinds(&task) {
+            let params = ForestParams { n_estimators: 5, ..params };
+            let (wide, plain) = tabwright_model::kernels::both(|| grow(&train, &y, &task, &params));
+            assert!(wide == plain, "{task:?}");
+        }
+    }
+}
+
 #[test]
 fn leaves_answer_with_the_mean_of_the_targets_as_they_came() {
     let x = Features::new(3, vec![FeatureColumn::Number(vec![1.0, 2.0, 3.0])]);

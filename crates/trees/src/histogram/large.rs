@@ -2,33 +2,7 @@
 //! subtracted and scanned: a node costs as much as it has rows, however many levels there are.
 
 use crate::cell::Cell;
-use crate::histogram::{NodeRows, Tile};
-use crate::kernels::{AHEAD, prefetch};
-
-/// Adds the rows of a tile to the cells of their levels.
-pub(super) fn add_tile<V: Copy, C: Copy>(
-    codes: &[u16],
-    tile: &Tile<'_>,
-    values: &[V],
-    cell: impl Fn(V) -> C,
-    add: impl Fn(&mut C, C),
-    cells: &mut [C],
-) {
-    match tile {
-        Tile::Range(range) => {
-            for (&code, &value) in codes[range.clone()].iter().zip(values) {
-                add(&mut cells[code as usize], cell(value));
-            }
-        }
-        Tile::List { rows, ahead } => {
-            let last = ahead.len() - 1;
-            for (i, (&row, &value)) in rows.iter().zip(values).enumerate() {
-                prefetch(codes, ahead[(i + AHEAD).min(last)] as usize);
-                add(&mut cells[codes[row as usize] as usize], cell(value));
-            }
-        }
-    }
-}
+use crate::histogram::NodeRows;
 
 /// Notes the levels of rows that were added.
 pub(super) fn note<C: Cell>(codes: &[u16], rows: &NodeRows<'_>, cells: &[C], met: &mut [u64]) {

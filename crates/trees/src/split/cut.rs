@@ -3,7 +3,7 @@
 //! First the sums left of every cut, then which cuts beat the best so far. Few do, and those are looked at one by one.
 
 use crate::gradient::{Sums, Units};
-use crate::histogram::BinSums;
+use crate::histogram::{Histogram, Layout};
 use crate::kernels::widest;
 use crate::split::{SplitParams, Weighed, weigh};
 
@@ -17,10 +17,21 @@ pub(super) struct Node<'a> {
     pub(super) units: Units,
 }
 
+/// The bins of a feature in a node.
+pub(super) struct FeatureSums<'a> {
+    pub(super) histogram: &'a Histogram,
+    pub(super) layout: &'a Layout,
+    pub(super) feature: usize,
+    /// How many bins of numbers there are; that of missing values follows.
+    pub(super) n_values: usize,
+}
+
 /// A cut.
 pub(super) struct Cut {
-    /// Position of the last bin on the left.
+    /// The last bin on the left.
     pub(super) last_left: usize,
+    /// Sums of the left side.
+    pub(super) left: Sums,
     pub(super) missing_left: bool,
     /// Score of both children.
     pub(super) score: f64,
@@ -33,7 +44,8 @@ pub(super) struct Memory {
     with_missing: Lefts,
 }
 
-/// Sums left of every cut, in whole blocks. Where a side has too few rows, the hessian is NaN, which is never heavy enough.
+/// Sums left of every cut, in whole blocks. Where there is no cut, or a side has too few rows, the hessian is NaN, which
+/// is never heavy enough.
 #[derive(Debug, Default)]
 struct Lefts {
     gradients: Vec<f64>,
@@ -41,33 +53,60 @@ struct Lefts {
 }
 
 impl Lefts {
-    fn fill(&mut self, bins: &[BinSums], start: Sums, node: &Node<'_>) {
-        let n = bins.len().next_multiple_of(BLOCK);
+    /// Returns the sums of all rows on the left of the last cut.
+    fn fill(&mut self, bins: &FeatureSums<'_>, start: Sums, node: &Node<'_>) -> Sums {
+        let n = bins.n_values.next_multiple_of(BLOCK);
         self.gradients.resize(n, 0.0);
         self.hessians.resize(n, 0.0);
-        self.hessians[bins.len()..].fill(f64::NAN);
+        self.hessians[bins.n_values..].fill(f64::NAN);
         let least = node.params.min_child_samples.max(1);
+        // Neither side may have fewer rows: one comparison for both.
+        let (room, has_room) = (node.total.count.wrapping_sub(2 * least), node.total.count >= 2 * least);
+        let (gradients, hessians) = (&mut self.gradients[..bins.n_values], &mut self.hessians[..bins.n_values]);
         let mut left = start;
-        for ((bin, gradient), hessian) in bins.iter().zip(&mut self.gradients).zip(&mut self.hessians) {
-            left = left + bin.sums;
+        bins.histogram.each_bin(bins.layout, bins.feature, |bin, sums| {
+            let (Some(gradient), Some(hessian)) = (gradients.get_mut(bin), hessians.get_mut(bin)) else { return };
+            left = left + sums;
             let side = weigh(left, node.units);
-            let is_enough = (left.count >= least) & (node.total.count - left.count >= least);
+            // A bin without rows is no cut: it would be the one before, but for rounding.
+            let is_cut = (sums.count > 0) & has_room & (left.count.wrapping_sub(least) <= room);
             *gradient = side.gradient;
-            *hessian = if is_enough { side.hessian } else { f64::NAN };
-        }
+            // All bits set are a NaN. Nothing foretells which bins have rows: a branch would be taken wrongly half the time.
+            *hessian = f64::from_bits(side.hessian.to_bits() | u64::from(!is_cut).wrapping_neg());
+        });
+        left
     }
 }
 
 /// The first of the best cuts, if its children score more than `score`; missing values are tried on the right, then on the
 /// left.
-pub(super) fn best(bins: &[BinSums], missing: Sums, node: &Node<'_>, score: f64, memory: &mut Memory) -> Option<Cut> {
+pub(super) fn best(bins: &FeatureSums<'_>, node: &Node<'_>, score: f64, memory: &mut Memory) -> Option<Cut> {
     let scorer = Scorer::new(node.params, weigh(node.total, node.units));
-    memory.lefts.fill(bins, Sums::default(), node);
-    if missing.count == 0 {
-        return search(&[&memory.lefts], &scorer, score);
-    }
-    memory.with_missing.fill(bins, missing, node);
-    search(&[&memory.lefts, &memory.with_missing], &scorer, score)
+    let missing = node.total - memory.lefts.fill(bins, Sums::default(), node);
+    let found = if missing.count == 0 {
+        search(&[&memory.lefts], &scorer, score)
+    } else {
+        memory.with_missing.fill(bins, missing, node);
+        search(&[&memory.lefts, &memory.with_missing], &scorer, score)
+    };
+    found.map(|Found { last_left, missing_left, score }| {
+        let mut left = if missing_left { missing } else { Sums::default() };
+        bins.histogram.each_bin(bins.layout, bins.feature, |bin, sums| {
+            if bin <= last_left {
+                left = left + sums;
+            }
+        });
+        // Nothing is known about missing values where there is none: they follow the majority.
+        let missing_left = if missing.count == 0 { 2 * left.count > node.total.count } else { missing_left };
+        Cut { last_left, left, missing_left, score }
+    })
+}
+
+/// A cut as it is searched for.
+struct Found {
+    last_left: usize,
+    missing_left: bool,
+    score: f64,
 }
 
 /// Scores cuts.
@@ -103,7 +142,7 @@ impl<'a> Scorer<'a> {
 }
 
 widest! {
-    fn search(sides: &[&Lefts], scorer: &Scorer<'_>, score: f64) -> Option<Cut> {
+    fn search(sides: &[&Lefts], scorer: &Scorer<'_>, score: f64) -> Option<Found> {
         let (mut best, mut least) = (None, score);
         for start in (0..sides[0].hessians.len()).step_by(BLOCK) {
             let mut largest = [0.0; BLOCK];
@@ -123,7 +162,7 @@ widest! {
                     let (above, below) = scorer.fraction(lefts.gradients[bin], lefts.hessians[bin]);
                     if above > least * below {
                         least = above / below;
-                        best = Some(Cut { last_left: bin, missing_left: i == 1, score: least });
+                        best = Some(Found { last_left: bin, missing_left: i == 1, score: least });
                     }
                 }
             }
