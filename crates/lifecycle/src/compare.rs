@@ -195,7 +195,6 @@ fn noise_of((best, other): (usize, usize), runs: &[Run], folds: &[Vec<MetricPoin
     };
     let t = T.get(freedom.saturating_sub(1)).copied().unwrap_or(1.96);
     let chance = t * spread.sqrt();
-    let (difference, chance) = (difference, chance);
     Noise {
         best,
         other,

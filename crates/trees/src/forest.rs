@@ -4,9 +4,9 @@
 //! the order of its rows, and two classes are numbers 0 and 1, for which Gini impurity is twice the variance.
 //!
 //! The rows of a node take one of four forms, and every form finds the same splits. Items (row, target, weight) hold any
-//! rows, and bins are looked up by row. [`records`] hold the bins too; they serve one number or two classes, rows that do
-//! not weigh too much together, and not too many features. Of few rows, [`lanes`] are bits of a word for two classes, and
-//! [`sorted`] lists for a number.
+//! rows, and bins are looked up by row. `records` hold the bins too; they serve one number or two classes, rows that do
+//! not weigh too much together, and not too many features. Of few rows, `lanes` are bits of a word for two classes, and
+//! `sorted` lists for a number.
 //!
 //! Levels of categories are sorted by the mean of the node's targets. Those of few rows, in the table or in the node,
 //! are not trusted with an order of their own. Bins are bytes: of a large category all but the 253 most frequent levels

@@ -226,7 +226,13 @@ fn not_worse(candidate: &Side<'_>, current: &Side<'_>, own: &HeldBack, theirs: &
         return Err(Error::Data("there is no row that neither was fitted on; name other data with --data FILE".into()));
     }
     let total = rows.len();
-    rows.truncate(MOST_ROWS);
+    if total > MOST_ROWS {
+        // Drawn from everywhere: the first rows of a file may be those of one month or one shop.
+        let keyed = Keyed::new(SEED, Purpose::Bootstrap);
+        rows.select_nth_unstable_by_key(MOST_ROWS, |row| (keyed.bits(u64::from(*row)), *row));
+        rows.truncate(MOST_ROWS);
+        rows.sort_unstable();
+    }
     let metric = candidate.metric()?;
     let targets = own.targets.take(&rows);
     let predictions = [own.predict(new, &rows)?, theirs.predict(old, &rows)?];
