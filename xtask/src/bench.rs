@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         build.arg("--target-dir").arg(target.join("hessboost"));
         process::run(build)?;
     }
-    let binary = process::binary(true)?;
+    let binary = process::binary()?;
     for bench in chosen {
         println!("== {}: {}", bench.name, bench.what);
         let mut command = Command::new(&python);

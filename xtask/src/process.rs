@@ -82,18 +82,20 @@ pub(crate) fn target_folder() -> Result<PathBuf> {
     Ok(PathBuf::from(folder))
 }
 
-/// Builds the `tabwright` binary and says where it is.
+/// The file name of the binary.
+#[cfg(windows)]
+pub(crate) const BINARY: &str = "tabwright.exe";
+/// The file name of the binary.
+#[cfg(not(windows))]
+pub(crate) const BINARY: &str = "tabwright";
+
+/// Builds the release binary and says where it is.
 ///
 /// # Errors
 /// If it does not build.
-pub(crate) fn binary(release: bool) -> Result<PathBuf> {
-    let mut command = cargo(["build", "--locked", "--package", "tabwright-cli"]);
-    if release {
-        command.arg("--release");
-    }
-    run(command)?;
-    let profile = if release { "release" } else { "debug" };
-    Ok(target_folder()?.join(profile).join(format!("tabwright{}", std::env::consts::EXE_SUFFIX)))
+pub(crate) fn binary() -> Result<PathBuf> {
+    run(cargo(["build", "--release", "--locked", "--package", "tabwright-cli"]))?;
+    Ok(target_folder()?.join("release").join(BINARY))
 }
 
 /// The binary that `--binary FILE` names at the start of the arguments, else the release binary, built first; and the
@@ -106,7 +108,7 @@ pub(crate) fn chosen_binary(arguments: &[String]) -> Result<(PathBuf, &[String])
         [flag, path, rest @ ..] if flag == "--binary" => {
             Ok((std::fs::canonicalize(path).map_err(|e| format!("{path}: {e}"))?, rest))
         }
-        rest => Ok((binary(true)?, rest)),
+        rest => Ok((binary()?, rest)),
     }
 }
 

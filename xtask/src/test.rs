@@ -66,6 +66,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     };
     let start = Instant::now();
     let mut tally = Tally::default();
+    // Every step names the whole workspace: for one package, cargo would build what it depends on with other features again.
     let cargo_test = |kind: &[&str], tally: &mut Tally| -> Result<()> {
         let command = process::cargo(["test", "--workspace", "--locked", "--no-fail-fast"].iter().chain(kind));
         if !process::watched(command, |line| tally.line(line))? {
@@ -109,8 +110,7 @@ fn check_memory(tally: &mut Tally) -> Result<()> {
         return Ok(());
     }
     let runner = "target.'cfg(unix)'.runner=['valgrind', '-q', '--error-exitcode=9']";
-    let packages = ["-p", "tabwright-model", "-p", "tabwright-trees", "--lib", "kernels::"];
-    let mut command = process::cargo(["--config", runner, "test", "--locked"].iter().chain(&packages));
+    let mut command = process::cargo(["--config", runner, "test", "--workspace", "--locked", "--lib", "kernels::"]);
     command.env("PROPTEST_CASES", "32");
     if !process::watched(command, |line| tally.line(line))? {
         tally.failures.push("the kernels under valgrind (see above)".into());
@@ -127,8 +127,7 @@ fn on_postgres(tally: &mut Tally) -> Result<()> {
             return Ok(());
         }
     };
-    let mut command =
-        process::cargo(["test", "--locked", "-p", "tabwright-store", "--test", "store", "--", "--ignored"]);
+    let mut command = process::cargo(["test", "--workspace", "--locked", "--test", "store", "--", "--ignored"]);
     command.env("TABWRIGHT_TEST_POSTGRES", server.url());
     let passed = tally.passed;
     if !process::watched(command, |line| tally.line(line))? {
@@ -140,8 +139,9 @@ fn on_postgres(tally: &mut Tally) -> Result<()> {
 }
 
 fn with_binaries(tally: &mut Tally) -> Result<()> {
-    let debug = process::binary(false)?;
-    let release = process::binary(true)?;
+    // The tests of the command line have built it.
+    let debug = process::target_folder()?.join("debug").join(process::BINARY);
+    let release = process::binary()?;
     tally.check("same model from debug and release", same_model(&debug, &release));
     tally.check("generated pages", generated_pages(&release));
     let outcome = commands::run_files(&release, &commands::pages()?)?;
