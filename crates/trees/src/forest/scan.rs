@@ -157,12 +157,9 @@ impl Scan {
                 *met = cells.iter().rev().fold(0, |met, cell| met << 1 | u64::from(cell.weight > 0));
             }
         }
-        self.list(met);
-        if self.n_order < 2 {
-            self.note_missing(bins);
+        if !self.begin(met, bins) {
             return false;
         }
-        self.has_counts = self.needs_counts(bins);
         if self.has_counts {
             self.order[..self.n_order].iter().for_each(|&bin| self.counts[bin as usize] = 0);
             rows.clone().for_each(|row| self.counts[row.bin as usize] += 1);
@@ -183,17 +180,25 @@ impl Scan {
             self.cells[bin] = moments;
             met[bin / 64] |= 1 << (bin % 64);
         }
-        self.list(met);
-        if self.n_order < 2 {
-            self.note_missing(bins);
+        if !self.begin(met, bins) {
             return false;
         }
-        self.has_counts = self.needs_counts(bins);
         if self.has_counts {
             self.counts[..counts.len()].copy_from_slice(counts);
         }
         self.arrange(bins);
         true
+    }
+
+    /// Begins with the bins that have rows. Returns whether there are two or more.
+    fn begin(&mut self, met: [u64; 4], bins: &FeatureBins) -> bool {
+        self.list(met);
+        self.has_counts = self.needs_counts(bins);
+        let varies = self.n_order >= 2;
+        if !varies {
+            self.note_missing(bins);
+        }
+        varies
     }
 
     /// Whether rows are to be counted by bin.
