@@ -108,7 +108,7 @@ fn import(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     match matches.get_flag("json") {
         true => screen::print_json(&json!({ "imported": documents }))?,
-        false => screen::print(&format!("{lines}The files are not needed any more.\n"))?,
+        false => screen::print(&format!("{lines}The store has them now: what was imported from may be deleted.\n"))?,
     }
     Ok(ExitCode::SUCCESS)
 }
