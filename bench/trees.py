@@ -32,8 +32,8 @@ WORK = [
     Work("classes_50k", "leafwise", 31, {"lightgbm": (1.0, None), "xgboost": NONE}, fits=3),
     Work("categories_200k", "leafwise", 31, {"lightgbm": (1.0, None), "xgboost": NONE}),
     Work("forest_100k", "forest", 0, {"randomforest": (0.04, None)}, 0),
-    Work("adult", "forest", 0, {"randomforest": (0.03, None)}, 0, fits=5),
-    Work("telco", "forest", 0, {"randomforest": (0.08, None)}, 0, fits=5),
+    Work("adult", "forest", 0, {"randomforest_onehot": (0.03, None), "randomforest": NONE}, 0, fits=5),
+    Work("telco", "forest", 0, {"randomforest_onehot": (0.08, None), "randomforest": NONE}, 0, fits=5),
     Work("housing", "forest", 0, {"randomforest": (0.08, None)}, 0, fits=5),
 ]
 REAL = ("adult", "telco", "housing")

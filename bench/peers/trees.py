@@ -55,10 +55,22 @@ def histgradientboosting():
 
 
 def randomforest():
+    """On codes as numbers."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
     if task == "regression":
         return lambda: RandomForestRegressor(n_estimators=rounds, n_jobs=THREADS).fit(X, y), lambda m: m.predict(Xt)
     return lambda: RandomForestClassifier(n_estimators=rounds, n_jobs=THREADS).fit(X, y), lambda m: m.predict_proba(Xt)
+
+
+def randomforest_onehot():
+    """On a column for each category, as its users encode what has no order; encoding counts, as our bins do."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+    encode = ColumnTransformer([("categories", OneHotEncoder(handle_unknown="ignore"), categories)], remainder="passthrough")
+    model = make_pipeline(encode, RandomForestClassifier(n_estimators=rounds, n_jobs=THREADS))
+    return lambda: model.fit(X, y), lambda m: m.predict_proba(Xt)
 
 
 def score(p):

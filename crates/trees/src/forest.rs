@@ -4,12 +4,11 @@
 //! the order of its rows, and two classes are numbers 0 and 1, for which Gini impurity is twice the variance.
 //!
 //! The rows of a node take one of four forms, and every form finds the same splits. Items (row, target, weight) hold any
-//! rows, and bins are looked up by row. `records` hold the bins too; they serve one number or two classes, rows that do
+//! rows, and codes are looked up by row. `records` hold the codes too; they serve one number or two classes, rows that do
 //! not weigh too much together, and not too many features. Of few rows, `lanes` are bits of a word for two classes, and
 //! `sorted` lists for a number.
 //!
-//! Levels of categories are sorted by the mean of the node's targets. Those of few rows, in the table or in the node,
-//! are not trusted with an order of their own. Bins are bytes: of a large category all but the 253 most frequent levels
+//! Levels of categories are ranked once a tree (`codes`), so that below its root there are only numbers. Bins are bytes: of a large category all but the 253 most frequent levels
 //! share one.
 //!
 //! # References
@@ -18,6 +17,7 @@
 //! while all it has seen are constant.
 
 mod cells;
+mod codes;
 mod draws;
 mod grow;
 mod lanes;
@@ -47,11 +47,6 @@ use crate::forest::grow::{Forest, TreeGrower};
 use crate::forest::response::Response;
 use crate::target::Checked;
 
-/// Rows of a node from which on a level of a category has a place of its own in the order; one of fewer is only parted
-/// from all others alone, since trees that grow to purity would learn single rows by their level. LightGBM's `cat_smooth`
-/// is 10 too.
-const MIN_LEVEL_ROWS: usize = 10;
-
 /// Grows a forest. Its raw scores are means over the trees: for binary the probability of the positive label, for
 /// multiclass one probability per label, for regression the number.
 ///
@@ -73,7 +68,8 @@ pub fn fit(
     let binner = Binner { max_bin: params.max_bin, min_data_in_bin: 1, max_levels: BYTE_LEVELS, seed };
     let matrix = binner.bin(&rows.features);
     let response = Response::new(&rows, task);
-    let forest = Forest { params, matrix: &matrix, response: &response, seed };
+    let template = Forest::template(params, &matrix, &response);
+    let forest = Forest { params, matrix: &matrix, response: &response, template, seed };
     let n_outputs = task.n_outputs();
     let trees = Trees::new(types_of(features), n_outputs, Aggregation::Mean, vec![0.0; n_outputs]);
     let packed = Mutex::new(InOrder { trees, waiting: BTreeMap::new() });

@@ -1,6 +1,8 @@
 //! The loops in which training spends its time, and the only `unsafe` code of the crate: instructions that the compiler
 //! does not use by itself. Each has a twin without them that gives the same bits.
 
+pub(crate) mod cuts;
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) use tabwright_model::kernels::has_avx2;
 pub(crate) use tabwright_model::widest;

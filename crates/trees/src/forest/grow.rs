@@ -12,11 +12,12 @@ use tabwright_model::trees::{Child, Decision, Split, Tree};
 
 use crate::binning::{BinnedMatrix, Bins, NumberBins};
 use crate::forest::cells::Cells;
+use crate::forest::codes::Codes;
 use crate::forest::draws::{Draws, bootstrap};
 use crate::forest::lanes::Lanes;
-use crate::forest::node::{Best, NodeSplit, Open, Rows, Test, contains};
+use crate::forest::node::{Best, NodeSplit, Open, Rows};
 use crate::forest::params::ForestParams;
-use crate::forest::records::Records;
+use crate::forest::records::{Records, Template};
 use crate::forest::response::{Kind, Response};
 use crate::forest::scan::{Item, Moments, Scan, class_weights};
 use crate::forest::sorted::Sorted;
@@ -28,7 +29,17 @@ pub(super) struct Forest<'a> {
     pub(super) params: &'a ForestParams,
     pub(super) matrix: &'a BinnedMatrix,
     pub(super) response: &'a Response<'a>,
+    /// None where rows cannot be held as records.
+    pub(super) template: Option<Template>,
     pub(super) seed: u64,
+}
+
+impl Forest<'_> {
+    /// Rows as records, where they serve: for sums of one number, if no node waits for others in the order of their gains.
+    pub(super) fn template(params: &ForestParams, matrix: &BinnedMatrix, response: &Response<'_>) -> Option<Template> {
+        let has_sums = params.max_leaf_nodes.is_none() && matches!(response.kind, Kind::Share | Kind::Number);
+        has_sums.then(|| Template::new(matrix, response.n_rows())).flatten()
+    }
 }
 
 /// Grows the trees of a forest, one at a time, on memory that is used again.
@@ -37,16 +48,19 @@ pub(super) struct TreeGrower<'a> {
     forest: &'a Forest<'a>,
     items: Vec<Item>,
     scratch: Vec<Item>,
+    codes: Codes<'a>,
     scan: Scan,
     cells: Cells,
     /// Where the features of the cells begin among the drawn ones.
     batch: usize,
     /// None if a record would be too wide, or there are too many classes.
-    records: Option<Records>,
+    records: Option<Records<'a>>,
     sorted: Sorted,
     lanes: Lanes,
     /// How often each row was drawn.
     times: Vec<u32>,
+    /// Rows of a leaf and their weights.
+    rows: Vec<(usize, u64)>,
     /// Features that vary, in their order but for those that are drawn at the moment.
     features: Vec<u32>,
     drawn: Vec<usize>,
@@ -67,13 +81,15 @@ impl<'a> TreeGrower<'a> {
             forest,
             items: Vec::new(),
             scratch: Vec::new(),
+            codes: Codes::new(forest.matrix),
             scan: Scan::new(forest.response.kind, forest.params.min_samples_leaf),
             cells: Cells::new(),
             batch: 0,
-            records: records_of(forest),
+            records: forest.template.as_ref().map(|t| Records::new(t, forest.response.kind == Kind::Number)),
             sorted: Sorted::new(forest.matrix.n_features(), varying(forest.matrix).map(|f| f as usize).collect()),
             lanes: Lanes::new(forest.matrix.n_features(), forest.params.min_samples_leaf),
             times: Vec::new(),
+            rows: Vec::new(),
             features: Vec::new(),
             drawn: Vec::new(),
             n_decided: 0,
@@ -88,13 +104,14 @@ impl<'a> TreeGrower<'a> {
 
     /// Grows the tree of a number: draws depend on nothing else.
     pub(super) fn grow(&mut self, number: u64) -> Tree {
-        let Forest { params, matrix, seed, .. } = *self.forest;
+        let Forest { params, matrix, response, seed, .. } = *self.forest;
         self.columns = Draws::new(seed, Purpose::Columns, number);
         self.thresholds = Draws::new(seed, Purpose::Threshold, number);
         self.features.clear();
         self.features.extend(varying(matrix));
         self.n_decided = 0;
         self.draw_rows(number);
+        self.codes.rank(&self.items, response.kind, number);
         self.scratch.resize(self.items.len(), Item::default());
         self.weight = Moments::of(&self.items).weight as f64;
         self.tree = Tree::default();
@@ -166,21 +183,23 @@ impl<'a> TreeGrower<'a> {
 
     /// Parts a node's rows and returns its children.
     fn make_split(&mut self, open: Open, split: &NodeSplit) -> (Open, Open) {
-        let [left, right] = self.part(&open.rows, split);
+        let ([left, right], next) = self.part(&open.rows, split);
         let bins = &self.forest.matrix.features()[split.feature];
+        let next = usize::from(next).min(bins.n_values());
         // Without missing values in the node, they follow the majority.
         let missing_left =
             if split.has_missing { split.missing_left } else { self.n_rows(&left) > self.n_rows(&right) };
         let number = self.tree.splits.len() as u32;
         self.link(open.parent, Child::Split(number));
-        let decision = match (&bins.bins, split.test) {
-            (Bins::Number(bins), Test::UpTo { last, next, drawn }) => {
-                Decision::Number { threshold: threshold(bins, last, next, drawn) }
+        let decision = match &bins.bins {
+            Bins::Number(bins) => Decision::Number { threshold: threshold(bins, split.last.into(), next, split.drawn) },
+            Bins::Category(bins) => {
+                // Levels between both sides, of which the node has no rows, go to the nearer one.
+                let halfway = if next == bins.len() { next } else { (usize::from(split.last) + next) / 2 };
+                let ranks = self.codes.ranks(split.feature).expect("invariant: a category that is split has ranks");
+                let is_left = |bin: usize| usize::from(ranks[bin]) <= halfway;
+                self.tree.push_categories(&bins.codes(is_left, missing_left))
             }
-            (Bins::Category(bins), Test::In(set)) => {
-                self.tree.push_categories(&bins.codes(|bin| contains(&set, bin), missing_left))
-            }
-            _ => unreachable!("invariant: numbers are cut and categories are parted"),
         };
         let (feature, gain, nowhere) = (split.feature as u32, stored_gain(split.gain), Child::Leaf(0));
         self.tree.splits.push(Split { feature, decision, missing_left, left: nowhere, right: nowhere, gain });
@@ -198,7 +217,10 @@ impl<'a> TreeGrower<'a> {
             (Rows::Lanes(lanes), _) => self.lanes.moments(*lanes).mean(),
             (Rows::Sorted(range), _) => mean(self.sorted.rows(range), response.values),
             (Rows::Records(span, _), Some(records)) if response.kind == Kind::Number => {
-                mean(records.rows(span), response.values)
+                self.rows.clear();
+                self.rows.extend(records.rows(span));
+                self.rows.sort_unstable();
+                mean(self.rows.iter().copied(), response.values)
             }
             (Rows::Records(_, sums), _) => sums.moments(0).mean(),
             (Rows::Items(range), _) => return self.make_leaf_of_items(range.clone()),
@@ -235,12 +257,6 @@ fn varying(matrix: &BinnedMatrix) -> impl Iterator<Item = u32> {
     (0..matrix.n_features() as u32).filter(|f| matrix.features()[*f as usize].n_codes() > 1)
 }
 
-fn records_of(forest: &Forest<'_>) -> Option<Records> {
-    let kind = forest.response.kind;
-    let has_sums = forest.params.max_leaf_nodes.is_none() && matches!(kind, Kind::Share | Kind::Number);
-    has_sums.then(|| Records::new(forest.matrix, kind == Kind::Number)).flatten()
-}
-
 /// The weighted mean of the targets as they came: rows are in ascending order, so its bits are settled.
 fn mean(mut rows: impl Iterator<Item = (usize, u64)>, values: &[f64]) -> f64 {
     let Some((row, weight)) = rows.next() else { unreachable!("invariant: a leaf has rows") };
@@ -255,8 +271,7 @@ fn mean(mut rows: impl Iterator<Item = (usize, u64)>, values: &[f64]) -> f64 {
 }
 
 /// A threshold that parts the node's rows: the one that was drawn if it does, else halfway between them.
-fn threshold(bins: &NumberBins, last: u8, next: Option<u8>, drawn: Option<f64>) -> f64 {
-    let (last, next) = (last as usize, next.map_or(bins.len(), usize::from));
+fn threshold(bins: &NumberBins, last: usize, next: usize, drawn: Option<f64>) -> f64 {
     match drawn {
         Some(t) if next < bins.len() && bins.upper(last) <= t && t < bins.lower(next) => numeric::canonical(t),
         _ => bins.threshold(last, next),

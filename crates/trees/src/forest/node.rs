@@ -70,7 +70,10 @@ impl Node {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NodeSplit {
     pub(super) feature: usize,
-    pub(super) test: Test,
+    /// Codes up to this one go left.
+    pub(super) last: u8,
+    /// The threshold that was drawn.
+    pub(super) drawn: Option<f64>,
     pub(super) missing_left: bool,
     /// Whether missing values had a say in that.
     pub(super) has_missing: bool,
@@ -78,23 +81,19 @@ pub(super) struct NodeSplit {
     pub(super) gain: f64,
 }
 
+/// Which codes of a feature go left.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Test {
-    /// Bins up to `last` go left; `next` is the first one with rows on the right, if there is one.
-    UpTo { last: u8, next: Option<u8>, drawn: Option<f64> },
-    /// Bins of this set go left.
-    In([u64; 4]),
+pub(super) struct Left {
+    pub(super) last: u8,
+    /// The code of missing values, if they go left; else `last` again.
+    pub(super) also: u8,
 }
 
-pub(super) fn contains(set: &[u64; 4], bin: usize) -> bool {
-    set[bin / 64] >> (bin % 64) & 1 == 1
-}
-
-/// The set of some bins.
-pub(super) fn set_of(bins: impl Iterator<Item = u8>) -> [u64; 4] {
-    let mut set = [0; 4];
-    bins.for_each(|bin| set[bin as usize / 64] |= 1 << (bin % 64));
-    set
+impl Left {
+    #[inline(always)]
+    pub(super) fn has(self, code: u8) -> bool {
+        (code <= self.last) | (code == self.also)
+    }
 }
 
 /// A split of one feature and how good it is.

@@ -1,22 +1,24 @@
 //! Rows of a tree as records: what a row adds to sums, and its bins, side by side.
 //!
 //! The rows of a node lie together, so that a node reads its own memory from one end to the other, however far apart its
-//! rows are in the table. A record is moved at every split, which takes less than to fetch its bins from the table.
+//! rows are in the table. A record is moved at every split, which takes less than to fetch its codes from the table. The
+//! records of all rows are made once for a forest; a tree copies those that it draws.
 
 use std::ops::Range;
 
 use crate::binning::BinnedMatrix;
+use crate::forest::codes::Codes;
+use crate::forest::node::Left;
 use crate::forest::scan::{BINS, Item, Moments};
+use crate::kernels::cuts::SUM_BITS;
 
 /// Bytes that are moved at once: a vector.
 const PART: usize = 32;
-/// Where bins begin in a record: after eight bytes of sums and four of the row.
-const FIRST_BIN: usize = 12;
+/// Where codes begin in a record: after eight bytes of sums and four of the row.
+const FIRST_CODE: usize = 12;
 /// Parts of the widest record; of wider ones, a split would move much more than it reads.
 const MOST_PARTS: usize = 4;
 
-/// Bits of a sum of weight times target; those above it are a sum of weights.
-const SUM_BITS: u32 = 45;
 /// Targets are made positive, so that a sum of them never borrows from the weights.
 const TARGET_OFFSET: i64 = 1 << 26;
 /// Weight up to which sums of weight times target, of 27 bits each, fit their bits.
@@ -27,8 +29,13 @@ pub(super) const MOST_WEIGHT: i64 = (1 << (SUM_BITS - 27)) - 1;
 pub(super) struct Packed(pub(super) u64);
 
 impl Packed {
+    #[inline]
+    pub(super) fn new(weight: u64, sum: u64) -> Self {
+        Packed(weight << SUM_BITS | sum)
+    }
+
     fn of(item: &Item, offset: i64) -> Self {
-        Packed((item.weight << SUM_BITS) | (item.weight * (i64::from(item.target) + offset) as u64))
+        Packed::new(item.weight, item.weight * (i64::from(item.target) + offset) as u64)
     }
 
     #[inline]
@@ -64,60 +71,90 @@ impl Span {
         self.range.len()
     }
 
-    /// Each of the records, as [`Records::bin`] is asked for it.
+    /// Each of the records, as [`Records::code`] is asked for it.
     pub(super) fn places(&self) -> impl Iterator<Item = usize> {
         let buffer = self.buffer;
         self.range.clone().map(move |record| record << 1 | buffer)
     }
 }
 
-/// The records of a tree.
+/// The records of all rows of a table, with their bins and without sums.
 #[derive(Debug)]
-pub(super) struct Records {
-    /// The records of a node are in one of them; its children take the same places in the other.
-    buffers: [Vec<Part>; 2],
+pub(super) struct Template {
+    records: Vec<Part>,
     /// Parts of a record.
     width: usize,
-    /// Where the bin of each feature is in a record.
+    /// Where the code of each feature is in a record.
     places: Vec<usize>,
-    /// Added to targets.
-    offset: i64,
 }
 
-impl Records {
+impl Template {
     /// Records of the features that vary; none if they are too many.
-    pub(super) fn new(matrix: &BinnedMatrix, is_number: bool) -> Option<Self> {
-        let mut end = FIRST_BIN;
+    pub(super) fn new(matrix: &BinnedMatrix, n_rows: usize) -> Option<Self> {
+        /// Rows whose records are made column by column, while they are in the nearest cache.
+        const BLOCK: usize = 256;
+        let mut end = FIRST_CODE;
         let place = |varies: bool| {
             let place = end;
             end += usize::from(varies);
             place
         };
-        let places = matrix.features().iter().map(|f| f.n_codes() > 1).map(place).collect();
+        let places: Vec<usize> = matrix.features().iter().map(|f| f.n_codes() > 1).map(place).collect();
         let width = end.div_ceil(PART);
+        if width > MOST_PARTS {
+            return None;
+        }
+        let mut records = vec![[0; PART]; n_rows * width];
+        for (block, parts) in records.chunks_mut(BLOCK * width).enumerate() {
+            let first = block * BLOCK;
+            for (row, record) in parts.chunks_exact_mut(width).enumerate() {
+                record[0][8..FIRST_CODE].copy_from_slice(&((first + row) as u32).to_le_bytes());
+            }
+            for feature in (0..matrix.n_features()).filter(|f| matrix.features()[*f].n_codes() > 1) {
+                let (column, place) = (&matrix.column(feature).bytes()[first..], places[feature]);
+                let (part, byte) = (place / PART, place % PART);
+                for (bin, record) in column.iter().zip(parts.chunks_exact_mut(width)) {
+                    record[part][byte] = *bin;
+                }
+            }
+        }
+        Some(Template { records, width, places })
+    }
+}
+
+/// The records of a tree.
+#[derive(Debug)]
+pub(super) struct Records<'a> {
+    template: &'a Template,
+    /// The records of a node are in one of them; its children take the same places in the other.
+    buffers: [Vec<Part>; 2],
+    /// Parts of a record.
+    width: usize,
+    /// Where the code of each feature is in a record.
+    places: &'a [usize],
+    /// Added to targets.
+    offset: i64,
+}
+
+impl<'a> Records<'a> {
+    pub(super) fn new(template: &'a Template, is_number: bool) -> Self {
         let offset = if is_number { TARGET_OFFSET } else { 0 };
-        (width <= MOST_PARTS).then(|| Records { buffers: [Vec::new(), Vec::new()], width, places, offset })
+        let Template { width, places, .. } = template;
+        Records { template, buffers: [Vec::new(), Vec::new()], width: *width, places, offset }
     }
 
-    /// Takes the rows of a node, of at most [`MOST_WEIGHT`].
-    pub(super) fn fill(&mut self, items: &[Item], matrix: &BinnedMatrix) -> Span {
-        /// Rows whose records are made column by column, while they are in the nearest cache.
-        const BLOCK: usize = 256;
-        let n_parts = items.len() * self.width;
-        self.buffers.iter_mut().for_each(|buffer| buffer.resize(n_parts, [0; PART]));
-        let columns = |f: &usize| matrix.features()[*f].n_codes() > 1;
-        let columns: Vec<usize> = (0..matrix.n_features()).filter(columns).collect();
-        for (items, parts) in items.chunks(BLOCK).zip(self.buffers[0].chunks_mut(BLOCK * self.width)) {
-            for (item, record) in items.iter().zip(parts.chunks_exact_mut(self.width)) {
-                record[0][..8].copy_from_slice(&Packed::of(item, self.offset).0.to_le_bytes());
-                record[0][8..FIRST_BIN].copy_from_slice(&item.row.to_le_bytes());
-            }
-            for &feature in &columns {
-                let (column, place) = (matrix.column(feature).bytes(), self.places[feature]);
-                let (part, byte) = (place / PART, place % PART);
-                for (item, record) in items.iter().zip(parts.chunks_exact_mut(self.width)) {
-                    record[part][byte] = column[item.row as usize];
-                }
+    /// Takes the rows of a tree, of at most [`MOST_WEIGHT`].
+    pub(super) fn fill(&mut self, items: &[Item], codes: &Codes<'_>) -> Span {
+        let width = self.width;
+        self.buffers.iter_mut().for_each(|buffer| buffer.resize(items.len() * width, [0; PART]));
+        for (item, record) in items.iter().zip(self.buffers[0].chunks_exact_mut(width)) {
+            record.copy_from_slice(&self.template.records[item.row as usize * width..][..width]);
+            record[0][..8].copy_from_slice(&Packed::of(item, self.offset).0.to_le_bytes());
+        }
+        for (feature, ranks) in codes.categories() {
+            let (part, byte) = (self.places[feature] / PART, self.places[feature] % PART);
+            for record in self.buffers[0].chunks_exact_mut(width) {
+                record[part][byte] = ranks[record[part][byte] as usize];
             }
         }
         Span { range: 0..items.len(), buffer: 0 }
@@ -131,7 +168,7 @@ impl Records {
 
     #[inline]
     fn row_of(part: &Part) -> usize {
-        u32::from_le_bytes(part[8..FIRST_BIN].try_into().expect("invariant: records have rows")) as usize
+        u32::from_le_bytes(part[8..FIRST_CODE].try_into().expect("invariant: records have rows")) as usize
     }
 
     /// Sums as they were before targets were made positive.
@@ -168,15 +205,15 @@ impl Records {
         self.first_parts(span).map(|part| (Self::row_of(part), Self::packed_of(part).weight()))
     }
 
-    /// The sums of some records, beside their bins of a feature.
+    /// The sums of some records, beside their codes of a feature.
     #[inline]
-    pub(super) fn bins(&self, span: &Span, feature: usize) -> impl Iterator<Item = (u8, Packed)> + Clone {
+    pub(super) fn codes(&self, span: &Span, feature: usize) -> impl Iterator<Item = (u8, Packed)> + Clone {
         let (part, byte) = (self.places[feature] / PART, self.places[feature] % PART);
         let parts = self.slice(span);
         parts.chunks_exact(self.width).map(move |record| (record[part][byte], Self::packed_of(&record[0])))
     }
 
-    /// Adds up some records by their bins of some features.
+    /// Adds up some records by their codes of some features.
     pub(super) fn add_up<const N: usize>(&self, features: [usize; N], span: &Span, sums: &mut [[u64; BINS]]) {
         let sums: &mut [[u64; BINS]; N] = sums.first_chunk_mut().expect("invariant: every feature has cells");
         let places = features.map(|feature| self.places[feature]);
@@ -195,51 +232,53 @@ impl Records {
         }
     }
 
-    /// The bin of a record at a place.
+    /// The code of a record at a place.
     #[inline]
-    pub(super) fn bin(&self, place: usize, feature: usize) -> u8 {
+    pub(super) fn code(&self, place: usize, feature: usize) -> u8 {
         let at = self.places[feature];
         self.buffers[place & 1][(place >> 1) * self.width + at / PART][at % PART]
     }
 
-    /// Moves the records that go left before all others; both sides keep their order. Returns both sides, and the sums of
-    /// the left one.
-    pub(super) fn part(&mut self, span: &Span, feature: usize, goes_left: impl Fn(u8) -> bool) -> ([Span; 2], Packed) {
-        let (part, byte, width) = (self.places[feature] / PART, self.places[feature] % PART, self.width);
-        let parts = span.range.start * width..span.range.end * width;
+    /// Moves the records that go left before all others, which come in reverse order. Returns both sides, the sums of the
+    /// left one, and the least code on the right.
+    pub(super) fn part(&mut self, span: &Span, feature: usize, left: Left) -> ([Span; 2], Packed, u8) {
+        let parts = span.range.start * self.width..span.range.end * self.width;
         let [first, second] = &mut self.buffers;
         let (from, to) = if span.buffer == 0 { (first, second) } else { (second, first) };
         let (from, to) = (&from[parts.clone()], &mut to[parts]);
-        let (mut n_left, mut left_sums) = (0, 0);
-        let mut count = |record: &[Part]| {
-            let is_left = goes_left(record[part][byte]);
-            n_left += usize::from(is_left);
-            left_sums += Self::packed_of(&record[0]).0 & u64::from(is_left).wrapping_neg();
+        let place = self.places[feature];
+        let (n_left, sums, next) = match self.width {
+            1 => part_records::<1>(from.as_chunks().0, to.as_chunks_mut().0, place, left),
+            2 => part_records::<2>(from.as_chunks().0, to.as_chunks_mut().0, place, left),
+            3 => part_records::<3>(from.as_chunks().0, to.as_chunks_mut().0, place, left),
+            _ => part_records::<MOST_PARTS>(from.as_chunks().0, to.as_chunks_mut().0, place, left),
         };
-        match width {
-            1 => from.chunks_exact(1).for_each(count),
-            _ => from.chunks_exact(width).for_each(&mut count),
-        }
-        let (mut left, mut right) = (0, n_left * width);
-        if width == 1 {
-            for record in from {
-                let is_left = goes_left(record[byte]);
-                let place = if is_left { left } else { right };
-                to[place] = *record;
-                left += usize::from(is_left);
-                right += usize::from(!is_left);
-            }
-        } else {
-            for record in from.chunks_exact(width) {
-                let is_left = goes_left(record[part][byte]);
-                let place = if is_left { left } else { right };
-                to[place..place + width].copy_from_slice(record);
-                left += if is_left { width } else { 0 };
-                right += if is_left { 0 } else { width };
-            }
-        }
         let middle = span.range.start + n_left;
         let side = |range| Span { range, buffer: 1 - span.buffer };
-        ([side(span.range.start..middle), side(middle..span.range.end)], Packed(left_sums))
+        ([side(span.range.start..middle), side(middle..span.range.end)], sums, next)
     }
+}
+
+/// Both sides grow towards each other, so that nothing need be counted before: one pass without a branch on where a record
+/// goes, which half the records would guess wrong.
+fn part_records<const W: usize>(
+    from: &[[Part; W]],
+    to: &mut [[Part; W]],
+    place: usize,
+    left: Left,
+) -> (usize, Packed, u8) {
+    let (part, byte) = (place / PART, place % PART);
+    let (mut n_left, mut sums, mut next) = (0, 0, u8::MAX);
+    for (i, record) in from.iter().enumerate() {
+        let code = record[part % W][byte];
+        // All bits, or none.
+        let is_left = u64::from(left.has(code)).wrapping_neg();
+        let n_right = i - n_left;
+        let (front, back) = (n_left, to.len() - 1 - n_right);
+        to[back ^ ((back ^ front) & is_left as usize)] = *record;
+        n_left += (is_left & 1) as usize;
+        sums += Records::packed_of(&record[0]).0 & is_left;
+        next = next.min(code | is_left as u8);
+    }
+    (n_left, Packed(sums), next)
 }

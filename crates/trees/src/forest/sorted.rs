@@ -5,12 +5,13 @@
 
 use std::ops::Range;
 
-use crate::binning::{Bins, FeatureBins};
-use crate::forest::cells::{Scale, WIDTH, best_cut};
-use crate::forest::node::{Found, Node, NodeSplit, Test};
+use crate::binning::FeatureBins;
+use crate::forest::cells::judge;
+use crate::forest::node::{Found, Left, Node, NodeSplit};
 use crate::forest::records::{Packed, Records, Span};
 use crate::forest::response::Kind;
-use crate::forest::scan::{BinRow, Moments};
+use crate::forest::scan::{CodeRow, Moments};
+use crate::kernels::cuts::{WIDTH, best_cut};
 
 /// Rows of the largest node that has lists: sums over bins of more rows take less time than to keep so many in order.
 pub(super) const MOST_ROWS: usize = 128;
@@ -18,7 +19,7 @@ pub(super) const MOST_ROWS: usize = 128;
 /// The lists of one node, of which those of the nodes below are parts.
 #[derive(Debug)]
 pub(super) struct Sorted {
-    /// By feature, for those that vary: the bin of a row, and in the lower byte the place of the row in `rows`.
+    /// By feature, for those that vary: the code of a row, and in the lower byte the place of the row in `rows`.
     lists: Vec<[u16; MOST_ROWS]>,
     varying: Vec<usize>,
     /// Places of rows, in their order.
@@ -28,12 +29,12 @@ pub(super) struct Sorted {
     sums: [u64; MOST_ROWS],
     offset: i64,
     scratch: [u16; MOST_ROWS],
-    /// Sums on the left of the cuts of a feature, and the last bin there.
+    /// Sums on the left of the cuts of a feature, and the last code there.
     lefts: [u64; MOST_ROWS],
     lasts: [u8; MOST_ROWS],
 }
 
-fn bin_of(entry: u16) -> u8 {
+fn code_of(entry: u16) -> u8 {
     (entry >> 8) as u8
 }
 
@@ -59,18 +60,27 @@ impl Sorted {
     }
 
     /// Takes the records of a node, given the targets of all rows.
-    pub(super) fn fill(&mut self, records: &Records, span: &Span, targets: &[i32]) -> Range<usize> {
+    pub(super) fn fill(&mut self, records: &Records<'_>, span: &Span, targets: &[i32]) -> Range<usize> {
         self.offset = records.offset();
-        for (place, ((row, _), sums)) in records.rows(span).zip(records.sums(span)).enumerate() {
+        // Places are in the order of the rows, so that what is added up by place has settled bits.
+        let mut order = [(0, 0); MOST_ROWS];
+        let order = &mut order[..span.len()];
+        order.iter_mut().zip(records.rows(span)).enumerate().for_each(|(i, (to, (row, _)))| *to = (row as u32, i));
+        order.sort_unstable();
+        let mut place_of_record = [0; MOST_ROWS];
+        for (place, &(row, record)) in order.iter().enumerate() {
+            place_of_record[record & (MOST_ROWS - 1)] = place as u16;
             self.places[place] = place as u8;
-            self.rows[place] = row as u32;
-            self.targets[place] = targets[row];
-            self.sums[place] = sums.0;
+            self.rows[place] = row;
+            self.targets[place] = targets[row as usize];
+        }
+        for (place, sums) in place_of_record.iter().zip(records.sums(span)) {
+            self.sums[usize::from(*place) & (MOST_ROWS - 1)] = sums.0;
         }
         for &feature in &self.varying {
             let list = &mut self.lists[feature][..span.len()];
-            let entries = records.bins(span, feature).enumerate();
-            list.iter_mut().zip(entries).for_each(|(to, (place, (bin, _)))| *to = u16::from(bin) << 8 | place as u16);
+            let entries = place_of_record.iter().zip(records.codes(span, feature));
+            list.iter_mut().zip(entries).for_each(|(to, (place, (code, _)))| *to = u16::from(code) << 8 | place);
             list.sort_unstable();
         }
         0..span.len()
@@ -98,21 +108,21 @@ impl Sorted {
     }
 
     /// The rows of a node along a feature.
-    pub(super) fn bins(&self, range: &Range<usize>, feature: usize) -> impl Iterator<Item = BinRow> + Clone {
-        let row = |&entry: &u16| BinRow { bin: bin_of(entry), moments: self.moments_of(place_of(entry)), class: 0 };
+    pub(super) fn codes(&self, range: &Range<usize>, feature: usize) -> impl Iterator<Item = CodeRow> + Clone {
+        let row = |&entry: &u16| CodeRow { code: code_of(entry), moments: self.moments_of(place_of(entry)), class: 0 };
         self.lists[feature][range.clone()].iter().map(row)
     }
 
     /// Whether the rows of a node differ in a feature.
     pub(super) fn varies(&self, range: &Range<usize>, feature: usize) -> bool {
         let list = &self.lists[feature];
-        bin_of(list[range.start]) != bin_of(list[range.end - 1])
+        code_of(list[range.start]) != code_of(list[range.end - 1])
     }
 
-    /// Whether a feature that varies is a number without missing values in a node.
+    /// Whether a feature that varies has no missing values in a node.
     pub(super) fn is_plain(&self, range: &Range<usize>, feature: usize, bins: &FeatureBins) -> bool {
-        let last = bin_of(self.lists[feature][range.end - 1]);
-        matches!(bins.bins, Bins::Number(_)) && usize::from(last) < bins.n_values()
+        let last = code_of(self.lists[feature][range.end - 1]);
+        usize::from(last) < bins.n_values()
     }
 
     /// The best cut of a feature that varies and is plain, the first of equal ones.
@@ -123,25 +133,28 @@ impl Sorted {
             sums += self.sums[place_of(entry)];
             let place = n & (MOST_ROWS - 1);
             self.lefts[place] = sums;
-            self.lasts[place] = bin_of(entry);
-            n += usize::from(bin_of(entry) != bin_of(after));
+            self.lasts[place] = code_of(entry);
+            n += usize::from(code_of(entry) != code_of(after));
         }
         // Whole vectors: the first cut again makes no difference.
         let end = n.next_multiple_of(WIDTH);
         let first = self.lefts[0];
         self.lefts[n..end].fill(first);
-        let (place, score) = best_cut(&self.lefts[..end], &Scale::of(node, self.offset));
-        let next = if place + 1 < n { self.lasts[place + 1] } else { bin_of(list[list.len() - 1]) };
-        let test = Test::UpTo { last: self.lasts[place], next: Some(next), drawn: None };
-        let split = NodeSplit { feature, test, missing_left: false, has_missing: false, gain: 0.0 };
+        let (place, score) = best_cut(&self.lefts[..end], &judge(node, self.offset));
+        let last = self.lasts[place];
+        let split = NodeSplit { feature, last, drawn: None, missing_left: false, has_missing: false, gain: 0.0 };
         Found { score, is_perfect: node.n_rows == 2, split }
     }
 
     /// Moves the rows of a node that go left to the front of all lists; both sides keep their order. Returns how many go
-    /// left.
-    pub(super) fn part(&mut self, range: &Range<usize>, feature: usize, goes_left: impl Fn(u8) -> bool) -> usize {
-        let mut is_left = [false; MOST_ROWS];
-        self.lists[feature][range.clone()].iter().for_each(|&e| is_left[place_of(e)] = goes_left(bin_of(e)));
+    /// left, and the least code on the right.
+    pub(super) fn part(&mut self, range: &Range<usize>, feature: usize, left: Left) -> (usize, u8) {
+        let (mut is_left, mut next) = ([false; MOST_ROWS], u8::MAX);
+        for &entry in &self.lists[feature][range.clone()] {
+            let code = code_of(entry);
+            is_left[place_of(entry)] = left.has(code);
+            next = if left.has(code) { next } else { next.min(code) };
+        }
         let mut n_left = 0;
         let (mut right, places) = ([0; MOST_ROWS], &mut self.places[range.clone()]);
         for i in 0..places.len() {
@@ -153,17 +166,17 @@ impl Sorted {
         }
         let n_right = range.len() - n_left;
         places[n_left..].copy_from_slice(&right[..n_right]);
-        // Where both sides are rows by themselves, no list is read again; nor is one of equal bins, where a part is as
+        // Where both sides are rows by themselves, no list is read again; nor is one of equal codes, where a part is as
         // good as another.
         if range.len() > 2 {
             for &feature in &self.varying {
                 let list = &mut self.lists[feature][range.clone()];
-                if bin_of(list[0]) != bin_of(list[list.len() - 1]) {
+                if code_of(list[0]) != code_of(list[list.len() - 1]) {
                     part(list, &mut self.scratch, &is_left);
                 }
             }
         }
-        n_left
+        (n_left, next)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::forest::look::{look, look_at_records};
 use crate::forest::node::{Found, Node, NodeSplit, Open, Rows};
 use crate::forest::records::{self, Records};
 use crate::forest::response::Kind;
-use crate::forest::scan::{BinRow, Item, Moments};
+use crate::forest::scan::{CodeRow, Item, Moments};
 use crate::forest::sorted;
 
 impl TreeGrower<'_> {
@@ -19,11 +19,11 @@ impl TreeGrower<'_> {
             let items = &self.items[range.clone()];
             let weight = Moments::of(items).weight;
             if let (Some(records), true) = (&mut self.records, weight <= records::MOST_WEIGHT) {
-                let span = records.fill(items, self.forest.matrix);
+                let span = records.fill(items, &self.codes);
                 let sums = records.total(&span);
                 open.rows = Rows::Records(span, sums);
             } else if response.kind == Kind::Share && weight <= lanes::MOST_WEIGHT as i64 {
-                let rows = items.iter().map(|item| (item.row as usize, item.in_bin(0).moments));
+                let rows = items.iter().map(|item| (item.row as usize, item.with_code(0).moments));
                 open.rows = Rows::Lanes(self.lanes.fill(rows));
             }
         }
@@ -64,7 +64,7 @@ impl TreeGrower<'_> {
             }
             seen += 1;
             let least = best.as_ref().map_or(f64::NEG_INFINITY, |b| b.score);
-            let Some(found) = self.look(&node, &open.rows, seen - 1, least) else { continue };
+            let Some(found) = self.look(&node, &open.rows, seen - 1) else { continue };
             varying += 1;
             let Some(found) = found else { continue };
             if found.score > least {
@@ -140,16 +140,15 @@ impl TreeGrower<'_> {
         }
     }
 
-    /// Looks at the feature at a place of the drawn ones: none if all rows have the same bin, and no split if none is allowed. One whose score
-    /// is not above `least` may be left out.
-    fn look(&mut self, node: &Node, rows: &Rows, place: usize, least: f64) -> Option<Option<Found>> {
+    /// Looks at the feature at a place of the drawn ones: none if all rows have the same code, and no split if none is allowed.
+    fn look(&mut self, node: &Node, rows: &Rows, place: usize) -> Option<Option<Found>> {
         let feature = self.features[place] as usize;
-        let matrix = self.forest.matrix;
-        let (bins, column) = (&matrix.features()[feature], matrix.column(feature).bytes());
+        let bins = &self.forest.matrix.features()[feature];
         let draws = self.forest.params.random_thresholds.then_some(&mut self.thresholds);
         match rows {
             Rows::Items(range) => {
-                let rows = self.items[range.clone()].iter().map(|item| item.in_bin(column[item.row as usize]));
+                let code_of = self.codes.of_rows(feature);
+                let rows = self.items[range.clone()].iter().map(|item| item.with_code(code_of(item.row as usize)));
                 look(&mut self.scan, draws, node, rows, feature, bins)
             }
             Rows::Records(span, _) => {
@@ -158,32 +157,32 @@ impl TreeGrower<'_> {
                     let cells = (&mut self.cells, place - self.batch);
                     return look_at_records(&mut self.scan, cells, node, (records, span), feature, bins);
                 }
-                let row = |(bin, sums)| BinRow { bin, moments: records.moments(sums), class: 0 };
-                look(&mut self.scan, draws, node, records.bins(span, feature).map(row), feature, bins)
+                let row = |(code, sums)| CodeRow { code, moments: records.moments(sums), class: 0 };
+                look(&mut self.scan, draws, node, records.codes(span, feature).map(row), feature, bins)
             }
             Rows::Sorted(range) => {
                 if !self.sorted.varies(range, feature) {
                     return None;
                 }
-                if self.scan.needs_counts(bins) || !self.sorted.is_plain(range, feature, bins) {
-                    return look(&mut self.scan, None, node, self.sorted.bins(range, feature), feature, bins);
+                if self.scan.needs_counts() || !self.sorted.is_plain(range, feature, bins) {
+                    return look(&mut self.scan, None, node, self.sorted.codes(range, feature), feature, bins);
                 }
                 Some(Some(self.sorted.best(node, range, feature)))
             }
             Rows::Lanes(lanes) => {
                 match &self.records {
-                    Some(records) => self.lanes.fetch(feature, |place| records.bin(place, feature)),
-                    None => self.lanes.fetch(feature, |row| column[row]),
+                    Some(records) => self.lanes.fetch(feature, |place| records.code(place, feature)),
+                    None => self.lanes.fetch(feature, self.codes.of_rows(feature)),
                 }
                 match draws {
-                    None => self.lanes.look(*lanes, feature, bins, least),
+                    None => self.lanes.look(*lanes, feature, bins),
                     draws => look(&mut self.scan, draws, node, self.lanes.rows(*lanes, feature), feature, bins),
                 }
             }
         }
     }
 
-    fn records(&self) -> &Records {
+    fn records(&self) -> &Records<'_> {
         self.records.as_ref().expect("invariant: nodes have the records they came from")
     }
 }
