@@ -170,8 +170,8 @@ fn learn(
             };
             let (model, found) = search::search(&material, parts, &candidates, selection, context)?;
             let summaries = report::summaries(&prepared, split, &model);
-            let slices = report::slices(&prepared, split, &model, config);
-            (model, found, summaries, slices)
+            let measured = report::slices(&prepared, split, &model, config);
+            (model, found, summaries, measured)
         }
         Some(source) => {
             let hashes = prepared.table.take_row_hashes().unwrap_or_default();
@@ -198,8 +198,7 @@ fn learn(
             tell(&prepared.warnings, context);
             let (model, found) = search::search(&streamed, parts, &candidates, selection, context)?;
             let summaries = streamed.summarize(&model, &search::fitted_on(parts))?;
-            let unmeasured = report::unmeasured_slices(config).into_iter().collect();
-            (model, found, summaries, (Vec::new(), unmeasured))
+            (model, found, summaries, (Vec::new(), report::unmeasured_slices(config)))
         }
     };
     let mut warnings = prepared.warnings.clone();

@@ -1,5 +1,6 @@
 //! A report as a document: sections with facts, lists, tables and pictures. [`Document::to_markdown`] and
-//! [`Document::to_html`] write it. Every text in it is plain: what comes from data is made harmless when it is written.
+//! [`Document::to_html`] write it. Every text in it is plain, but that what stands between backticks is code: what comes from data
+//! is made harmless when it is written.
 
 use serde::Serialize;
 
@@ -38,7 +39,6 @@ pub enum Block {
     /// Rows and columns.
     Table(Table),
     /// A picture: on pages only; Markdown and JSON have its numbers in tables.
-    #[serde(skip)]
     Picture(Picture),
 }
 
@@ -77,11 +77,12 @@ pub struct Table {
 }
 
 /// A picture.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Picture {
     /// What it shows, for those who cannot see it.
     pub alt: String,
     /// An SVG element of this crate.
+    #[serde(skip)]
     pub svg: String,
 }
 
@@ -179,6 +180,12 @@ impl Table {
         self.rows.push(cells);
         self
     }
+}
+
+/// The pieces of a text in turn: plain, between backticks, plain … Where a backtick is left alone, all of it is plain.
+pub(crate) fn pieces(text: &str) -> Vec<&str> {
+    let pieces: Vec<&str> = text.split('`').collect();
+    if pieces.len() % 2 == 1 { pieces } else { vec![text] }
 }
 
 impl Value {

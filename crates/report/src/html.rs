@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::document::{Block, Document, Section, Table, Value};
+use crate::document::{Block, Document, Section, Table, Value, pieces};
 use crate::xml::escaped;
 
 /// The style of a page: light or dark as the reader has it, black on white on paper.
@@ -22,7 +22,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 code { padding: .1em .35em; border-radius: 4px; background: var(--shade); font: .9em ui-monospace, monospace; }
 .wide { overflow-x: auto; margin: .75rem 0; }
 table { border-collapse: collapse; font-size: .92rem; }
-th, td { padding: .3rem .75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; max-width: 28rem; overflow-wrap: anywhere; }
+th, td { padding: .3rem .75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; max-width: 28rem; overflow-wrap: break-word; }
 th { background: var(--shade); font-weight: 600; }
 table.numeric th:not(:first-child), table.numeric td:not(:first-child) { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: 1rem 0; } figure svg { max-width: 100%; height: auto; }
@@ -39,7 +39,7 @@ pub(crate) fn write(document: &Document) -> String {
          <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n"
     );
     if !document.lead.is_empty() {
-        let _ = writeln!(text, "<p class=\"lead\">{}</p>", escaped(&document.lead));
+        let _ = writeln!(text, "<p class=\"lead\">{}</p>", inline(&document.lead));
     }
     text.push_str("<nav>");
     for (i, section) in document.sections.iter().enumerate() {
@@ -55,18 +55,18 @@ fn section(number: usize, section: &Section, text: &mut String) {
     for block in &section.blocks {
         match block {
             Block::Heading(heading) => drop(writeln!(text, "<h3>{}</h3>", escaped(heading))),
-            Block::Text(paragraph) => drop(writeln!(text, "<p>{}</p>", escaped(paragraph))),
+            Block::Text(paragraph) => drop(writeln!(text, "<p>{}</p>", inline(paragraph))),
             Block::Facts(facts) => {
                 text.push_str("<dl>\n");
                 for fact in facts {
-                    let _ = writeln!(text, "<dt>{}</dt><dd>{}</dd>", escaped(&fact.name), value(&fact.value));
+                    let _ = writeln!(text, "<dt>{}</dt><dd>{}</dd>", inline(&fact.name), value(&fact.value));
                 }
                 text.push_str("</dl>\n");
             }
             Block::List(lines) => {
                 text.push_str("<ul>\n");
                 for line in lines {
-                    let _ = writeln!(text, "<li>{}</li>", escaped(line));
+                    let _ = writeln!(text, "<li>{}</li>", inline(line));
                 }
                 text.push_str("</ul>\n");
             }
@@ -84,9 +84,18 @@ fn section(number: usize, section: &Section, text: &mut String) {
     text.push_str("</section>\n");
 }
 
+/// A text whose pieces between backticks are code.
+fn inline(text: &str) -> String {
+    let one = |(i, piece): (usize, &&str)| match i % 2 {
+        1 => format!("<code>{}</code>", escaped(piece)),
+        _ => escaped(piece),
+    };
+    pieces(text).iter().enumerate().map(one).collect()
+}
+
 fn value(value: &Value) -> String {
     match value {
-        Value::Text(text) => escaped(text),
+        Value::Text(text) => inline(text),
         Value::Code(code) => format!("<code>{}</code>", escaped(code)),
         Value::Missing(key) => format!(
             "<span class=\"missing\">missing: nobody has said it yet</span> (<code>{}</code> in <code>tabwright.toml</code>)",
@@ -97,9 +106,8 @@ fn value(value: &Value) -> String {
 
 fn table(table: &Table, text: &mut String) {
     let class = if table.numeric { " class=\"numeric\"" } else { "" };
-    let cells = |cells: &[String], tag: &str| {
-        cells.iter().map(|c| format!("<{tag}>{}</{tag}>", escaped(c))).collect::<String>()
-    };
+    let cells =
+        |cells: &[String], tag: &str| cells.iter().map(|c| format!("<{tag}>{}</{tag}>", inline(c))).collect::<String>();
     let _ = writeln!(
         text,
         "<div class=\"wide\"><table{class}>\n<thead><tr>{}</tr></thead>\n<tbody>",

@@ -1,5 +1,6 @@
 //! A difference as a document, for the screen and for a page.
 
+use tabwright_core::metric::DEFAULT_THRESHOLD;
 use tabwright_core::suggest::shorten;
 use tabwright_report::document::{Document, Section, Table};
 use tabwright_report::ranking::{Ranked, bars};
@@ -17,9 +18,8 @@ const SHOWN_ROWS: usize = 40;
 impl Diff {
     /// The difference as a document.
     pub fn document(&self) -> Document {
-        let mut sections = vec![self.models()];
-        sections.extend([self.schema_section(), self.made_section(), self.metrics_section()].into_iter().flatten());
-        sections.extend(self.slices_section());
+        let mut sections = vec![self.models(), self.schema_section(), self.made_section()];
+        sections.extend(self.metrics_section().into_iter().chain(self.slices_section()));
         if let Some(data) = &self.data {
             sections.extend([self.changes_section(data), self.cost_section(data)]);
         }
@@ -79,7 +79,7 @@ impl Diff {
         section
     }
 
-    fn schema_section(&self) -> Option<Section> {
+    fn schema_section(&self) -> Section {
         let schema = &self.schema;
         let mut section = Section::new("Schema");
         section.table(self.row_table("signature", &schema.signature));
@@ -113,11 +113,11 @@ impl Diff {
                 format!("{} differ, {} are the same.", counted(schema.columns.len(), "column"), count(schema.same))
             }
         });
-        Some(section)
+        section
     }
 
     /// What was done to get each: features, hyperparameters, plan and findings.
-    fn made_section(&self) -> Option<Section> {
+    fn made_section(&self) -> Section {
         let mut section = Section::new("Features and training");
         let parts = [
             ("feature made of", &self.features),
@@ -134,7 +134,7 @@ impl Diff {
         if section.blocks.is_empty() {
             section.text("Features, hyperparameters, plan and findings are the same.");
         }
-        Some(section)
+        section
     }
 
     fn row_table(&self, first: &str, rows: &[Row]) -> Table {
@@ -295,7 +295,7 @@ impl Diff {
             false => ("Answers, row by row", ["", "changes most"]),
         };
         let is_binary = is_decisions && data.reliability[0].len() == 1;
-        let cross = is_decisions.then_some(0.5);
+        let cross = is_decisions.then_some(DEFAULT_THRESHOLD);
         let drawn = scatter(title, [a, b], &points, cross.filter(|_| is_binary), legend);
         let alt = format!("Answers of {a} (across) and {b} (up) for the same rows; on the dashed line both are equal");
         section.picture(&alt, drawn);

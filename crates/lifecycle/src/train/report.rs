@@ -59,15 +59,15 @@ pub(super) fn slices(
 }
 
 /// Says that slices cannot be measured on rows that stream: their columns are not held.
-pub(super) fn unmeasured_slices(config: &Config) -> Option<Warning> {
-    let names = config.registry.slices.keys().map(String::as_str);
-    (!config.registry.slices.is_empty()).then(|| {
-        let message = format!(
-            "the slices {} were not measured, since the rows stream; `card` and `models diff` measure them with --data",
-            tabwright_core::suggest::shorten(names)
-        );
-        Warning::general(Code::SliceLeftOut, message)
-    })
+pub(super) fn unmeasured_slices(config: &Config) -> Vec<Warning> {
+    if config.registry.slices.is_empty() {
+        return Vec::new();
+    }
+    let message = format!(
+        "the slices {} were not measured, since the rows stream; `card` and `models diff` measure them with --data",
+        tabwright_core::suggest::shorten(config.registry.slices.keys().map(String::as_str))
+    );
+    vec![Warning::general(Code::SliceLeftOut, message)]
 }
 
 pub(super) fn evidence(
