@@ -36,6 +36,7 @@ pub(crate) fn command() -> Command {
         .subcommand(check())
         .subcommand(profile())
         .subcommand(show())
+        .subcommand(card())
         .subcommand(store::runs())
         .subcommand(store::models())
         .subcommand(store::retrain())
@@ -144,6 +145,32 @@ fn show() -> Command {
         .about("Show what a model file holds: signature, pipeline, metrics, plan, lineage")
         .arg(model())
         .arg(json())
+}
+
+fn card() -> Command {
+    let command = Command::new("card")
+        .about("Write the model card from the evidence: what the model is for, how it was made, what it is worth")
+        .after_help(
+            "What no machine can know (objective, owner, impact, schedules, limits) stands in [project] and [card] of \
+             tabwright.toml, and is marked where it is missing.\n\n\
+             Examples:\n  tabwright card churn -o card.md\n  tabwright card model.tw --data newest.csv -o card.html",
+        )
+        .arg(model())
+        .arg(list(
+            "data",
+            "FILE",
+            "Files with known answers: performance, slices and reliability on their rows as well",
+        ))
+        .arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .value_name("FILE")
+                .default_value("-")
+                .help("Where the card goes: .md, or .html with pictures; - is Markdown on standard output"),
+        )
+        .arg(json());
+    reading(with_configuration(command))
 }
 
 fn example() -> Command {

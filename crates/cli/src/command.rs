@@ -1,5 +1,6 @@
 //! The commands: from matched arguments to a call of `lifecycle`, and from its answer to the screen.
 
+mod card;
 mod check;
 mod docs;
 mod evaluate;
@@ -14,16 +15,18 @@ mod runs;
 mod show;
 mod train;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
 use tabwright_core::{Cancel, Clock, Context, Observer, Warning};
+use tabwright_data::Destination;
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::error::{Error, Exit};
 use tabwright_lifecycle::registry;
 use tabwright_model::artifact::Artifact;
-use tabwright_store::{Mover, Reference};
+use tabwright_store::{Mover, Reference, Version};
 
 use crate::config::{self, Given};
 use crate::error::Failure;
@@ -39,6 +42,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("check", matches)) => check::run(matches),
         Some(("profile", matches)) => profile::run(matches),
         Some(("show", matches)) => show::run(matches),
+        Some(("card", matches)) => card::run(matches),
         Some(("runs", matches)) => runs::run(matches),
         Some(("models", matches)) => models::run(matches),
         Some(("retrain", matches)) => retrain::run(matches),
@@ -65,13 +69,19 @@ fn configuration(matches: &ArgMatches, file: bool) -> Result<Config, Failure> {
 
 /// The model of an argument: a file, or a version of the registry.
 fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
+    Ok(load_named(matches, name)?.0)
+}
+
+/// The model of an argument, and its version where it is a registered one.
+fn load_named(matches: &ArgMatches, name: &str) -> Result<(Artifact, Option<Version>), Failure> {
     let text = matches.get_one::<String>(name).map_or("", String::as_str);
+    let from_file = || Ok((tabwright_lifecycle::file::load(Path::new(text))?, None));
     if is_file(text) {
-        return Ok(tabwright_lifecycle::file::load(Path::new(text))?);
+        return from_file();
     }
     let reference = match Reference::parse(text) {
         Ok(reference) => reference,
-        Err(_) if Path::new(text).exists() => return Ok(tabwright_lifecycle::file::load(Path::new(text))?),
+        Err(_) if Path::new(text).exists() => return from_file(),
         Err(error) => {
             return Err(Failure::usage(format!(
                 "{error}; a model is a file (with a `/` or ending in `.tw`) or a registered NAME, NAME:VERSION or NAME@ALIAS"
@@ -81,7 +91,7 @@ fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
     let home = OpenHome::find(&config::resolve(&Given::default())?)?;
     let Some(home) = home else {
         return match Path::new(text).exists() {
-            true => Ok(tabwright_lifecycle::file::load(Path::new(text))?),
+            true => from_file(),
             false => Err(Failure::usage(format!(
                 "`{text}` is no model file (with a `/` or ending in `.tw`), and no model is registered here: \
                  `tabwright train --name {}` registers one",
@@ -90,9 +100,9 @@ fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
         };
     };
     if Path::new(text).is_file() && !home.wait(home.store.has_model(&reference.name))? {
-        return Ok(tabwright_lifecycle::file::load(Path::new(text))?);
+        return from_file();
     }
-    home.wait(async { Ok::<_, Error>(registry::load(&home.store, &reference).await?.1) }).map_err(|failure| Failure {
+    let found = home.wait(registry::load(&home.store, &reference)).map_err(|failure| Failure {
         // Whoever meant a file must hear how files are named.
         message: match failure.exit {
             Exit::Usage if !text.contains([':', '@']) => {
@@ -101,7 +111,17 @@ fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
             _ => failure.message,
         },
         ..failure
-    })
+    });
+    let (version, artifact) = found?;
+    Ok((artifact, Some(version)))
+}
+
+/// Writes a report to a file.
+fn write_report(output: &str, content: &str) -> Result<(), Failure> {
+    let told = |e: std::io::Error| Failure::failed(format!("{output}: it could not be written: {e}"));
+    let mut file = Destination::create(output).map_err(told)?;
+    file.write_all(content.as_bytes()).map_err(told)?;
+    file.finish().map_err(told)
 }
 
 /// Whether a text names a file, whatever is registered.
@@ -137,7 +157,6 @@ fn stop_on_signal(what_happens: &'static str) {
             std::process::exit(130);
         }
         CANCEL.cancel();
-        use std::io::Write;
         let _ = writeln!(std::io::stderr(), "\nstopping: {what_happens}; Ctrl-C again stops at once");
     });
 }

@@ -1,5 +1,7 @@
 //! What a person sees: tables, numbers, warnings and progress. Colours and bars only on a terminal.
 
+mod document;
+
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
@@ -12,6 +14,9 @@ use tabwright_model::Model;
 use tabwright_model::model::Predictor;
 
 use crate::error::Failure;
+
+pub(crate) use document::in_text;
+pub(crate) use tabwright_report::text::{count, counted, number, percent, seconds};
 
 /// Says on stderr what ended the command.
 pub(crate) fn report(failure: &Failure) {
@@ -78,60 +83,6 @@ pub(crate) fn row(table: &mut Table, cells: Vec<String>) {
 
 fn alignment(column: usize) -> CellAlignment {
     if column == 0 { CellAlignment::Left } else { CellAlignment::Right }
-}
-
-/// A metric or statistic with four to five digits that matter.
-pub(crate) fn number(x: f64) -> String {
-    let size = x.abs();
-    match size {
-        _ if !x.is_finite() => "–".into(),
-        0.0 => "0".into(),
-        _ if !(1e-4..1e7).contains(&size) => format!("{x:.3e}"),
-        _ if size >= 1000.0 => format!("{x:.0}"),
-        _ if size >= 100.0 => format!("{x:.1}"),
-        _ if size >= 10.0 => format!("{x:.2}"),
-        _ if size >= 1.0 => format!("{x:.3}"),
-        _ => format!("{x:.4}"),
-    }
-}
-
-/// A count with thin groups of three digits.
-pub(crate) fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count of things, in the singular or with an `s`.
-pub(crate) fn counted(n: usize, what: &str) -> String {
-    format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
-}
-
-/// A duration with three digits.
-pub(crate) fn seconds(s: f64) -> String {
-    match s {
-        _ if s < 0.000_95 => format!("{:.0} µs", s * 1e6),
-        _ if s < 0.095 => format!("{:.1} ms", s * 1e3),
-        _ if s < 0.95 => format!("{:.0} ms", s * 1e3),
-        _ if s < 95.0 => format!("{s:.2} s"),
-        _ => format!("{} min {:.0} s", (s / 60.0).floor(), s % 60.0),
-    }
-}
-
-/// A share as a percentage.
-pub(crate) fn percent(share: f64) -> String {
-    match share * 100.0 {
-        0.0 => "0 %".into(),
-        p if p < 0.1 => format!("{p:.2} %"),
-        p if p < 10.0 => format!("{p:.1} %"),
-        p => format!("{p:.0} %"),
-    }
 }
 
 /// One line for a warning.
@@ -280,18 +231,5 @@ mod tests {
     fn names_from_files_cannot_steer_the_terminal() {
         assert_eq!(visible("plain: ü\nline"), "plain: ü\nline");
         assert_eq!(visible("a\x1b[31mred\r"), "a\\u{1b}[31mred\\r");
-    }
-
-    #[test]
-    fn numbers_show_the_digits_that_matter() {
-        assert_eq!(
-            [0.84512, 1.10843, 48_222.4, 565.33, 0.0, 1e-7].map(number),
-            ["0.8451", "1.108", "48222", "565.3", "0", "1.000e-7"]
-        );
-        assert_eq!([7.0, 1234.0, 1_234_567.0].map(|x| count(x as usize)), ["7", "1,234", "1,234,567"]);
-        assert_eq!(
-            [0.00002, 0.0123, 0.5, 2.345, 125.0].map(seconds),
-            ["20 µs", "12.3 ms", "500 ms", "2.35 s", "2 min 5 s"]
-        );
     }
 }

@@ -19,7 +19,8 @@ mod probability;
 mod ranking;
 
 pub use evaluation::{
-    ClassFigures, Curves, Evaluation, PrecisionRecallPoint, ReliabilityBin, RocPoint, evaluate, serialize_scores,
+    ClassFigures, Curves, Evaluation, PrecisionRecallPoint, Reliability, ReliabilityBin, RocPoint, evaluate,
+    reliability, serialize_scores,
 };
 
 use labels::Tally;
@@ -47,6 +48,13 @@ impl Predictions {
     /// The numbers of one row.
     pub fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.n_outputs..(row + 1) * self.n_outputs]
+    }
+
+    /// The answers for the rows of the given positions, in that order.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Predictions {
+        let values = rows.iter().flat_map(|row| self.row(*row as usize).iter().copied()).collect();
+        Predictions { n_outputs: self.n_outputs, values }
     }
 
     /// The label of one row as a code into [`Task::labels`]: for one output the positive label from the threshold on,

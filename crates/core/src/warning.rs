@@ -94,6 +94,8 @@ codes! {
     MemoryLimit = "memory_limit",
     /// A setting has no effect here.
     NoEffect = "no_effect",
+    /// A slice of the configuration could not be measured.
+    SliceLeftOut = "slice_left_out",
     /// The run could not be recorded in the store.
     NotRecorded = "not_recorded",
 }

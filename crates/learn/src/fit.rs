@@ -1,6 +1,6 @@
 //! One fit of one candidate: pipeline and predictor, on the same rows and no others.
 
-use tabwright_core::metric::{self, Predictions};
+use tabwright_core::metric::{self, Predictions, Reliability};
 use tabwright_core::{Cancel, RowSet, Rows, Table, Targets, Task, View, Warning};
 use tabwright_model::Model;
 use tabwright_model::evidence::Metrics;
@@ -56,11 +56,31 @@ pub trait Fits: Sync {
     fn fit(&self, candidate: &Candidate, rows: &[u32], rounds: Option<u32>, cancel: &Cancel)
     -> Result<FittedCandidate>;
 
-    /// All metrics of a model on each of some sets of rows (ascending); those that are not defined are left out.
+    /// What a model is worth on each of some sets of rows (ascending).
     ///
     /// # Errors
     /// If the model cannot read the rows.
-    fn score(&self, model: &Model, sets: &[&[u32]]) -> Result<Vec<Metrics>>;
+    fn score(&self, model: &Model, sets: &[&[u32]]) -> Result<Vec<Scores>>;
+}
+
+/// What a model is worth on some rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scores {
+    /// All metrics; those that are not defined are left out.
+    pub metrics: Metrics,
+    /// How its probabilities agree with what was observed.
+    pub reliability: Vec<Reliability>,
+}
+
+impl Scores {
+    /// Scores the predictions of some rows.
+    pub(crate) fn of(task: &Task, targets: &Targets, rows: &[u32], predictions: &Predictions) -> Self {
+        let targets = targets.take(rows);
+        Scores {
+            metrics: metrics(task, &targets, predictions),
+            reliability: metric::reliability(task, &targets, predictions),
+        }
+    }
 }
 
 impl Fits for Material<'_> {
@@ -86,16 +106,16 @@ impl Fits for Material<'_> {
         fit(self, candidate, rows, rounds, cancel)
     }
 
-    fn score(&self, model: &Model, sets: &[&[u32]]) -> Result<Vec<Metrics>> {
+    fn score(&self, model: &Model, sets: &[&[u32]]) -> Result<Vec<Scores>> {
         let scorer = model.bind(self.table.schema())?;
         let predict = |rows: &&[u32]| scorer.predict(Rows::new(self.table.block(), RowSet::List(rows)));
-        Ok(sets.iter().map(|rows| metrics(Material::task(self), self.targets, rows, &predict(rows))).collect())
+        Ok(sets.iter().map(|rows| Scores::of(Material::task(self), self.targets, rows, &predict(rows))).collect())
     }
 }
 
-/// All metrics of the predictions of some rows; those that are not defined are left out.
-pub(crate) fn metrics(task: &Task, targets: &Targets, rows: &[u32], predictions: &Predictions) -> Metrics {
-    let scores = metric::scores(task, &targets.take(rows), predictions);
+/// All metrics of predictions; those that are not defined are left out.
+pub fn metrics(task: &Task, targets: &Targets, predictions: &Predictions) -> Metrics {
+    let scores = metric::scores(task, targets, predictions);
     scores.into_iter().filter(|(_, s)| s.is_finite()).map(|(m, s)| (m.name().to_owned(), s)).collect()
 }
 

@@ -7,7 +7,7 @@ mod jobs;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tabwright_core::metric::Metric;
+use tabwright_core::metric::{Metric, Reliability};
 use tabwright_core::split::Fold;
 use tabwright_core::{Cancel, Code, Context, Event, Warning};
 use tabwright_model::Model;
@@ -101,6 +101,8 @@ pub struct Found {
     pub train: Metrics,
     /// Of the stored model, on the test part.
     pub test: Option<Metrics>,
+    /// How its probabilities agree with what was observed on the test part.
+    pub reliability: Vec<Reliability>,
     /// Rounds of the final fit, where early stopping chose them.
     pub rounds: Option<u32>,
     /// Columns that the stored model leaves out, and why.
@@ -184,10 +186,12 @@ pub fn search(
     warnings.append(&mut fitted.warnings);
     let sets = [&rows[..], parts.test];
     let mut scores = material.score(&fitted.model, if parts.test.is_empty() { &sets[..1] } else { &sets })?.into_iter();
-    let (train, test) = (scores.next().unwrap_or_default(), scores.next());
+    let train = scores.next().unwrap_or_default().metrics;
+    let (test, reliability) = scores.next().map(|s| (s.metrics, s.reliability)).unzip();
+    let reliability = reliability.unwrap_or_default();
     context.observer.event(Event::Step { name: &best.candidate.name });
     let left_out = fitted.left_out;
-    Ok((fitted.model, Found { leaderboard, train, test, rounds, left_out, warnings, fit_seconds }))
+    Ok((fitted.model, Found { leaderboard, train, test, reliability, rounds, left_out, warnings, fit_seconds }))
 }
 
 /// The rows that the stored model is fitted on, ascending.

@@ -11,7 +11,6 @@ use tabwright_core::metric::Predictions;
 use tabwright_core::rows::BLOCK_ROWS;
 use tabwright_core::summary::Summarizer;
 use tabwright_core::{Block, Cancel, Category, Column, ColumnSummary, RowSet, Rows, Source, Table, Targets, Task};
-use tabwright_model::evidence::Metrics;
 use tabwright_model::model::Signature;
 use tabwright_model::pipeline::Pipeline;
 use tabwright_model::{FeatureColumn, Features, Model};
@@ -20,7 +19,7 @@ use tabwright_trees::boost::Binned;
 
 use crate::candidate::{BinnedSample, Candidate, Reads, Sample};
 use crate::error::{Error, Result};
-use crate::fit::{Fits, FittedCandidate, metrics};
+use crate::fit::{Fits, FittedCandidate, Scores};
 use crate::transform::{self, ColumnFacts, Inputs, TransformConfig};
 
 /// Rows that stream, and what is asked of them.
@@ -273,7 +272,7 @@ impl Fits for Streamed<'_> {
         Ok(FittedCandidate { model, rounds: learned.rounds, left_out: fitted.left_out, warnings: learned.warnings })
     }
 
-    fn score(&self, model: &Model, sets: &[&[u32]]) -> Result<Vec<Metrics>> {
+    fn score(&self, model: &Model, sets: &[&[u32]]) -> Result<Vec<Scores>> {
         let scorer = model.bind(self.stream.source.schema())?;
         let n_outputs = model.predictor().n_outputs();
         let with_room = |rows: &&[u32]| Predictions { n_outputs, values: Vec::with_capacity(rows.len() * n_outputs) };
@@ -288,7 +287,7 @@ impl Fits for Streamed<'_> {
             Ok(())
         })?;
         let score = |(rows, predictions): (&&[u32], Predictions)| {
-            metrics(&self.stream.signature.task, self.stream.targets, rows, &predictions)
+            Scores::of(&self.stream.signature.task, self.stream.targets, rows, &predictions)
         };
         Ok(sets.iter().zip(predictions).map(score).collect())
     }

@@ -34,6 +34,8 @@ pub struct Config {
     pub train: TrainConfig,
     /// What the work is part of.
     pub project: ProjectConfig,
+    /// What people know about a model, for its card.
+    pub card: CardConfig,
     /// Where runs and models are kept.
     pub store: StoreConfig,
     /// What may become champion.
@@ -50,12 +52,47 @@ pub struct ProjectConfig {
     pub experiment: String,
     /// The metric that runs are compared by; empty: the one that each was chosen by.
     pub primary_metric: String,
+    /// What the models are for.
+    pub objective: String,
 }
 
 impl Default for ProjectConfig {
     fn default() -> Self {
-        ProjectConfig { name: "default".into(), experiment: "default".into(), primary_metric: String::new() }
+        ProjectConfig {
+            name: "default".into(),
+            experiment: "default".into(),
+            primary_metric: String::new(),
+            objective: String::new(),
+        }
     }
+}
+
+/// What people know about a model and no machine can: texts for its card. Empty: nobody has said it yet.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CardConfig {
+    /// Who answers for the model.
+    pub owner: String,
+    /// Where the data comes from.
+    pub data_sources: String,
+    /// What the model is worth to those who use it.
+    pub business_impact: String,
+    /// How it is deployed.
+    pub deployment: String,
+    /// On what it runs.
+    pub infrastructure: String,
+    /// How it is watched.
+    pub monitoring: String,
+    /// When it is trained again.
+    pub retraining_schedule: String,
+    /// From which values on somebody is told.
+    pub monitoring_thresholds: String,
+    /// How a change of the data is noticed.
+    pub drift_detection: String,
+    /// What is done when it fails.
+    pub rollback_plan: String,
+    /// What it must not be used for.
+    pub limitations: String,
 }
 
 /// Where runs and models are kept.

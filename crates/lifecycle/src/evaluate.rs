@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use tabwright_core::metric::{self, Evaluation, Predictions};
-use tabwright_core::{Code, Column, Context, Event, Kind, Levels, Rows, Targets, Task, Warning, suggest};
+use tabwright_core::{Code, Column, Context, Event, Kind, Rows, Targets, Warning};
 use tabwright_data::{BlockStream, ReadOptions, StreamBlock, StreamRequest};
 use tabwright_model::artifact::Artifact;
-use tabwright_model::levels::Spelling;
 use tabwright_model::model::Model;
 
 use crate::error::{Error, Result};
+use crate::labels::{Label, Labels};
 use crate::predict::{FILE_BATCH, described, known_columns, read_options};
 
 /// What is judged.
@@ -118,35 +118,23 @@ fn weight_position(name: &str, target: usize, expected: &mut Vec<(String, Kind)>
     Ok(position)
 }
 
-/// What a level of the target means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Label {
-    /// The label of this code.
-    Known(usize),
-    /// No target.
-    Missing,
-    /// A label that the model was not trained on.
-    Unknown,
-}
-
 /// Targets and predictions so far.
-struct Seen {
+struct Seen<'a> {
     target: usize,
     weight: Option<usize>,
-    spelling: Spelling,
+    labels: Labels<'a>,
     targets: Vec<f64>,
     weights: Vec<f64>,
     predictions: Vec<f64>,
     without_target: usize,
 }
 
-impl Seen {
-    fn new(model: &Model, weight: Option<usize>) -> Self {
-        let labels: Levels = model.task().labels().iter().collect();
+impl<'a> Seen<'a> {
+    fn new(model: &'a Model, weight: Option<usize>) -> Self {
         Seen {
             target: model.pipeline().inputs().len(),
             weight,
-            spelling: Spelling::of(&labels),
+            labels: Labels::of(model.task()),
             targets: Vec::new(),
             weights: Vec::new(),
             predictions: Vec::new(),
@@ -157,7 +145,10 @@ impl Seen {
     fn add(&mut self, model: &Model, stream: &BlockStream, block: &StreamBlock) -> Result<()> {
         let values = model.scorer().predict(Rows::all(&block.block));
         let target = block.block.column(self.target);
-        let codes = self.codes(model.task(), target);
+        let codes = match target {
+            Column::Category(category) => Some(self.labels.codes(category)),
+            _ => None,
+        };
         for row in 0..block.block.n_rows() {
             let value = match (&codes, target) {
                 _ if target.is_missing(row) => None,
@@ -165,12 +156,9 @@ impl Seen {
                     Label::Known(code) => Some(code as f64),
                     Label::Missing => None,
                     Label::Unknown => {
-                        let (place, labels) = (stream.place(block.places[row]), model.task().labels());
-                        let known = suggest::shorten(labels.iter().map(String::as_str));
+                        let place = stream.place(block.places[row]);
                         let found = c.get(row).unwrap_or_default();
-                        return Err(Error::Data(format!(
-                            "{place}: the model does not know the label `{found}`; it knows {known}"
-                        )));
+                        return Err(Error::Data(format!("{place}: {}", self.labels.unknown(found))));
                     }
                 },
                 _ => Some(target.number(row)),
@@ -193,20 +181,5 @@ impl Seen {
             self.predictions.extend_from_slice(values.row(row));
         }
         Ok(())
-    }
-
-    /// What each level of a block's target means.
-    fn codes(&self, task: &Task, target: &Column) -> Option<Vec<Label>> {
-        let Column::Category(category) = target else { return None };
-        let code = |level: &str| {
-            let canonical = self.spelling.canonical(level);
-            match task.labels().iter().position(|l| *l == canonical) {
-                Some(code) => Label::Known(code),
-                // As in training: tokens such as `NA` are a level of a text column only.
-                None if self.spelling != Spelling::Text && tabwright_data::is_missing_token(level) => Label::Missing,
-                None => Label::Unknown,
-            }
-        };
-        Some(category.levels.iter().map(code).collect())
     }
 }

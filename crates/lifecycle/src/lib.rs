@@ -2,19 +2,25 @@
 //! and Rust programs share it; it prints nothing.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
+mod answers;
+pub mod card;
 pub mod check;
 pub mod compare;
 pub mod config;
+pub mod diff;
 pub mod error;
 pub mod evaluate;
 pub mod example;
 pub mod file;
+mod labels;
+pub mod latency;
 pub mod predict;
 pub mod profile;
 pub mod record;
 pub mod redact;
 pub mod registry;
 pub mod show;
+mod slice;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -4,7 +4,6 @@ pub mod gate;
 pub mod promote;
 pub mod reproduce;
 pub mod retrain;
-mod slice;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,8 +1,10 @@
-//! `show`: a model file as one JSON document.
+//! `show`: a model file as one JSON document, and its parts in words.
 
 use serde_json::{Value, json};
 use tabwright_model::artifact::{Artifact, FORMAT};
 use tabwright_model::model::{Model, Predictor};
+use tabwright_model::pipeline::{Operator, Pipeline};
+use tabwright_report::text;
 
 /// Everything that a model file says of itself, without its tensors.
 pub fn to_json(artifact: &Artifact) -> Value {
@@ -48,4 +50,57 @@ fn importances(model: &Model) -> Vec<Value> {
         line
     };
     model.importances().into_iter().map(line).collect()
+}
+
+/// How large a predictor is, in words.
+pub fn size(model: &Model) -> String {
+    match model.predictor() {
+        Predictor::Constant(_) => "one answer for every row".to_owned(),
+        Predictor::Linear(linear) => format!("{} weights", text::count(linear.coefficients().len())),
+        Predictor::Trees(trees) => {
+            format!("{} trees, {} leaves", text::count(trees.n_trees()), text::count(trees.n_leaves()))
+        }
+    }
+}
+
+/// What the steps of a pipeline make of an input, in words, in their order.
+pub fn becomes(pipeline: &Pipeline, input: usize) -> Vec<String> {
+    let mut own = vec![false; pipeline.steps().len()];
+    let mut words = Vec::new();
+    for (i, step) in pipeline.steps().iter().enumerate() {
+        own[i] = reads(&step.operator, input, &own);
+        words.extend(word(&step.operator).filter(|_| own[i]));
+    }
+    words
+}
+
+/// Whether a step reads an input, itself or through a slot that does.
+fn reads(operator: &Operator, input: usize, own: &[bool]) -> bool {
+    match operator {
+        Operator::Number { input: n } | Operator::Encode { input: n, .. } => *n == input,
+        Operator::Finite { slot }
+        | Operator::ImputeNumber { slot, .. }
+        | Operator::ImputeCode { slot, .. }
+        | Operator::MissingIndicator { slot }
+        | Operator::Scale { slot, .. }
+        | Operator::OneHot { slot, .. }
+        | Operator::Ordinal { slot, .. } => own[*slot],
+    }
+}
+
+/// A step in words.
+fn word(operator: &Operator) -> Option<String> {
+    Some(match operator {
+        Operator::Number { .. } => "number".to_owned(),
+        Operator::Encode { levels, .. } => format!("category of {} levels", levels.levels().len()),
+        Operator::Finite { .. } => return None,
+        Operator::ImputeNumber { value, .. } => format!("missing → {}", text::number(*value)),
+        Operator::ImputeCode { .. } => "missing → a level".to_owned(),
+        Operator::MissingIndicator { .. } => "missing or not".to_owned(),
+        Operator::Scale { offset, scale, .. } => {
+            format!("(x − {}) / {}", text::number(*offset), text::number(*scale))
+        }
+        Operator::OneHot { width, .. } => format!("one-hot of {width}"),
+        Operator::Ordinal { .. } => "rank".to_owned(),
+    })
 }

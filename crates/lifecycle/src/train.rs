@@ -6,6 +6,7 @@ mod memory;
 mod report;
 mod stream;
 
+pub(crate) use material::named;
 pub(crate) use memory::parse_bytes;
 
 pub use held_back::{HeldBack, held_back};
@@ -153,7 +154,7 @@ fn learn(
     let parts = Parts { train: &split.train, validation: &split.validation, test: &split.test, folds: &divided.folds };
     let selection = Selection { metric, on: config.selection.on };
     let rows = prepared.table.n_rows();
-    let (model, found, summaries) = match prepared.stream.take() {
+    let (model, found, summaries, (slices, unmeasured)) = match prepared.stream.take() {
         None => {
             look_for_findings(&mut prepared, split);
             tell(&prepared.warnings, context);
@@ -169,7 +170,8 @@ fn learn(
             };
             let (model, found) = search::search(&material, parts, &candidates, selection, context)?;
             let summaries = report::summaries(&prepared, split, &model);
-            (model, found, summaries)
+            let measured = report::slices(&prepared, split, &model, config);
+            (model, found, summaries, measured)
         }
         Some(source) => {
             let hashes = prepared.table.take_row_hashes().unwrap_or_default();
@@ -196,18 +198,18 @@ fn learn(
             tell(&prepared.warnings, context);
             let (model, found) = search::search(&streamed, parts, &candidates, selection, context)?;
             let summaries = streamed.summarize(&model, &search::fitted_on(parts))?;
-            (model, found, summaries)
+            (model, found, summaries, (Vec::new(), report::unmeasured_slices(config)))
         }
     };
     let mut warnings = prepared.warnings.clone();
-    for warning in found.left_out.iter().chain(&found.warnings) {
+    for warning in found.left_out.iter().chain(&found.warnings).chain(&unmeasured) {
         let known = warnings.iter().any(|w| w.code == warning.code && w.column == warning.column && w.column.is_some());
         if !known {
             context.observer.event(Event::Warning(warning));
             warnings.push(warning.clone());
         }
     }
-    let evidence = report::evidence(&prepared, &divided, config, metric, (summaries, &found, &warnings));
+    let evidence = report::evidence(&prepared, &divided, config, metric, (summaries, slices), (&found, &warnings));
     let seconds = context.clock.seconds() - started;
     let record = Record {
         created_at: surroundings.created_at.clone(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tabwright_core::Warning;
+use tabwright_core::metric::Reliability;
 use tabwright_core::summary::ColumnSummary;
 
 /// Metrics by name; a value that is not defined is absent.
@@ -29,6 +30,19 @@ pub struct CandidateEvidence {
     pub validation: Option<Metrics>,
 }
 
+/// What was measured in a named part of the test rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SliceEvidence {
+    /// Its name.
+    pub name: String,
+    /// The condition over columns.
+    pub condition: String,
+    /// How many rows of the test part it holds.
+    pub rows: usize,
+    /// Metrics of the stored model on them.
+    pub metrics: Metrics,
+}
+
 /// What was measured, and on which plan and data: no clock, no path.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -45,6 +59,12 @@ pub struct Evidence {
     /// Of the stored model, on the test part, which no step of the search saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Metrics>,
+    /// How the probabilities of the stored model agree with what was observed on the test part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reliability: Vec<Reliability>,
+    /// Of the stored model, on named parts of the test part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceEvidence>,
     /// Every metric, as means over the folds of the winner: all there is when nothing was held back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_validation: Option<Metrics>,

@@ -6,6 +6,7 @@ pub mod artifact;
 pub mod contract;
 pub mod error;
 pub mod evidence;
+mod explain;
 pub mod features;
 pub mod kernels;
 pub mod levels;

@@ -284,6 +284,11 @@ impl Scorer<'_> {
         self.model.link.apply(out, self.model.predictor.n_outputs());
     }
 
+    /// Where the model's inputs stand in the rows.
+    pub(crate) fn positions(&self) -> &[usize] {
+        &self.positions
+    }
+
     /// The model that is bound.
     pub fn model(&self) -> &Model {
         self.model

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::axis::Axis;
+use crate::xml::{escaped, shortened};
 
 /// Size of a chart in pixels.
 const WIDTH: f64 = 720.0;
@@ -13,7 +14,7 @@ const RIGHT: f64 = 190.0;
 const TOP: f64 = 36.0;
 const BOTTOM: f64 = 46.0;
 /// Colours that people with any colour vision tell apart (Okabe and Ito, 2008).
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+pub(crate) const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 /// Characters of a name that the legend shows.
 const SHOWN_NAME: usize = 22;
 
@@ -88,7 +89,7 @@ pub fn svg(chart: &Chart) -> String {
             "<path d=\"M{left} {at}h18\" stroke=\"{colour}\" stroke-width=\"3\"/><text x=\"{}\" y=\"{}\">{}</text>",
             left + 24.0,
             at + 4.0,
-            escaped(&shortened(&line.name))
+            escaped(&shortened(&line.name, SHOWN_NAME))
         );
     }
     text + "</svg>\n"
@@ -116,29 +117,6 @@ fn path(line: &Line, x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) -> String {
         pen_is_up = false;
     }
     text
-}
-
-fn shortened(name: &str) -> String {
-    match name.char_indices().nth(SHOWN_NAME) {
-        Some((at, _)) => format!("{}…", &name[..at]),
-        None => name.to_owned(),
-    }
-}
-
-/// A text in XML: names come from files and users.
-fn escaped(text: &str) -> String {
-    let is_allowed = |c: &char| !c.is_control() || *c == '\n';
-    text.chars()
-        .filter(is_allowed)
-        .map(|c| match c {
-            '&' => "&amp;".to_owned(),
-            '<' => "&lt;".to_owned(),
-            '>' => "&gt;".to_owned(),
-            '"' => "&quot;".to_owned(),
-            '\'' => "&#39;".to_owned(),
-            c => c.to_string(),
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -73,10 +73,11 @@ pub use tabwright_lifecycle::example::{Example, generate as example};
 pub use tabwright_lifecycle::file::load;
 pub use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
 pub use tabwright_lifecycle::train::{Surroundings, Trained, read_table, save, train, train_table};
-pub use tabwright_lifecycle::{check, compare, evaluate, profile, record, registry};
+pub use tabwright_lifecycle::{card, check, compare, diff, evaluate, profile, record, registry};
 pub use tabwright_model::artifact::Artifact;
 pub use tabwright_model::model::{Link, Model, Predictor, Scorer, Signature};
 pub use tabwright_model::{FeatureColumn, Features, Linear, Pipeline, Scratch, Trees};
+pub use tabwright_report as report;
 pub use tabwright_store as store;
 pub use tabwright_trees as trees;
 

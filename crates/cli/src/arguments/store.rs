@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::{json, list, no_record, with_configuration};
+use super::{json, list, no_record, reading, with_configuration};
 
 /// `runs`.
 pub(super) fn runs() -> Command {
@@ -149,6 +149,7 @@ pub(super) fn models() -> Command {
                 .arg(why())
                 .arg(json()),
         ))
+        .subcommand(reading(with_configuration(diff())))
         .subcommand(with_configuration(
             Command::new("reproduce")
                 .about("Repeat the training of a version and compare, bit for bit. Exit code 4 if it differs")
@@ -161,6 +162,34 @@ pub(super) fn models() -> Command {
                 )
                 .arg(json()),
         ))
+}
+
+fn diff() -> Command {
+    let model = |name: &'static str| {
+        let help = "A model file, or a registered NAME:VERSION, NAME@ALIAS or NAME (its champion)";
+        Arg::new(name).value_name(if name == "a" { "A" } else { "B" }).required(true).help(help)
+    };
+    Command::new("diff")
+        .about(
+            "Tell two models apart: schema, features, hyperparameters, metrics; and the decisions that flip, and why",
+        )
+        .after_help(
+            "The exit code is 0 whatever differs: a gate decides what may be promoted (tabwright models promote).\n\n\
+             Examples:\n  tabwright models diff churn:1 churn:2\n  \
+             tabwright models diff churn@champion new.tw --data newest.csv -o diff.html",
+        )
+        .arg(model("a"))
+        .arg(model("b"))
+        .arg(list("data", "FILE", "Files whose rows both are asked about"))
+        .arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .visible_alias("html")
+                .value_name("FILE")
+                .help("A page with pictures as well: .html"),
+        )
+        .arg(json())
 }
 
 /// `retrain`.

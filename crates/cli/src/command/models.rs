@@ -1,5 +1,6 @@
 //! `tabwright models`: the registry.
 
+mod diff;
 mod promote;
 mod show;
 
@@ -27,6 +28,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("promote", matches)) => promote::run(matches),
         Some(("rollback", matches)) => roll_back(matches),
         Some(("alias", matches)) => alias(matches),
+        Some(("diff", matches)) => diff::run(matches),
         Some(("reproduce", matches)) => reproduce(matches),
         _ => unreachable!("invariant: clap lets no other command through"),
     }

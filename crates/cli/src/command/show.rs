@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use tabwright_core::Task;
+use tabwright_lifecycle::show::{becomes, size};
 use tabwright_model::artifact::Artifact;
 use tabwright_model::evidence::Metrics;
-use tabwright_model::model::Predictor;
-use tabwright_model::pipeline::{Operator, Pipeline};
+use tabwright_model::pipeline::Pipeline;
 
 use super::load;
 use crate::error::Failure;
@@ -42,20 +42,13 @@ fn overview(artifact: &Artifact) -> String {
         }
         Task::Regression => "regression".into(),
     };
-    let size = match model.predictor() {
-        Predictor::Constant(_) => "one answer for every row".to_owned(),
-        Predictor::Linear(linear) => format!("{} weights", screen::count(linear.coefficients().len())),
-        Predictor::Trees(trees) => {
-            format!("{} trees, {} leaves", screen::count(trees.n_trees()), screen::count(trees.n_leaves()))
-        }
-    };
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     let fingerprint = &artifact.evidence.data_fingerprint;
     for (name, value) in [
         ("Content", artifact.content_id().to_owned()),
         ("Target", format!("{} ({task})", signature.target)),
-        ("Model", format!("{}: {size}", model.candidate_type())),
+        ("Model", format!("{}: {}", model.candidate_type(), size(model))),
         ("Data", format!("{} rows, {fingerprint}", screen::count(artifact.evidence.rows))),
         (
             "Made",
@@ -76,40 +69,10 @@ fn overview(artifact: &Artifact) -> String {
 fn inputs(pipeline: &Pipeline) -> String {
     let mut table = screen::text_table(&["input", "kind", "becomes"]);
     for (i, input) in pipeline.inputs().iter().enumerate() {
-        let becomes = becomes(pipeline, i);
+        let becomes = becomes(pipeline, i).join(", ");
         table.add_row([input.name.clone(), input.kind.to_string(), becomes]);
     }
     format!("Pipeline ({} inputs, {} features)\n{table}", pipeline.inputs().len(), pipeline.n_weights())
-}
-
-/// What the steps make of an input, in words.
-fn becomes(pipeline: &Pipeline, input: usize) -> String {
-    let mut own = vec![false; pipeline.steps().len()];
-    let mut words = Vec::new();
-    for (i, step) in pipeline.steps().iter().enumerate() {
-        let (source, word) = match &step.operator {
-            Operator::Number { input: n } => ((*n == input).then_some(true), "number".to_owned()),
-            Operator::Encode { input: n, levels } => {
-                ((*n == input).then_some(true), format!("category of {} levels", levels.levels().len()))
-            }
-            Operator::Finite { slot } => (Some(own[*slot]), String::new()),
-            Operator::ImputeNumber { slot, value } => {
-                (Some(own[*slot]), format!("missing → {}", screen::number(*value)))
-            }
-            Operator::ImputeCode { slot, .. } => (Some(own[*slot]), "missing → a level".to_owned()),
-            Operator::MissingIndicator { slot } => (Some(own[*slot]), "missing or not".to_owned()),
-            Operator::Scale { slot, offset, scale } => {
-                (Some(own[*slot]), format!("(x − {}) / {}", screen::number(*offset), screen::number(*scale)))
-            }
-            Operator::OneHot { slot, width, .. } => (Some(own[*slot]), format!("one-hot of {width}")),
-            Operator::Ordinal { slot, .. } => (Some(own[*slot]), "rank".to_owned()),
-        };
-        own[i] = source == Some(true);
-        if own[i] && !word.is_empty() {
-            words.push(word);
-        }
-    }
-    words.join(", ")
 }
 
 fn metrics(artifact: &Artifact) -> String {

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod bad_input;
+mod card;
 mod commands;
+mod diff;
 mod odd_input;
 mod registry;
 mod runs;

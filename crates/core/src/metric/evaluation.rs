@@ -1,6 +1,6 @@
 //! Everything that is to be said about predictions: scores, the confusion matrix, figures per class and curves.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::ranking::Ranking;
 use super::{Metric, Predictions, Scoring};
@@ -14,6 +14,9 @@ const CONFUSION_CLASSES: usize = 500;
 
 /// Bins of the reliability curve.
 const RELIABILITY_BINS: usize = 10;
+
+/// Classes of a multiclass task up to which [`reliability`] tells about each.
+const RELIABILITY_CLASSES: usize = 20;
 
 /// What predictions are worth on some rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -92,8 +95,17 @@ pub struct PrecisionRecallPoint {
     pub recall: f64,
 }
 
+/// How the probabilities of one label agree with what was observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reliability {
+    /// The label.
+    pub label: String,
+    /// By rising probability, in ten bins of equal width; empty bins are left out.
+    pub bins: Vec<ReliabilityBin>,
+}
+
 /// Rows of similar probability.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ReliabilityBin {
     /// Least probability of the bin.
     pub from: f64,
@@ -199,7 +211,7 @@ fn curves_of(
         label: label.to_owned(),
         roc: roc(ranking),
         precision_recall: precision_recall(ranking),
-        reliability: reliability(targets, predictions, positive, output),
+        reliability: reliability_bins(targets, predictions, positive, output),
     }
 }
 
@@ -252,7 +264,33 @@ fn thinned<T: Copy>(points: Vec<T>) -> Vec<T> {
     (0..CURVE_POINTS).map(|i| points[i * (n - 1) / (CURVE_POINTS - 1)]).collect()
 }
 
-fn reliability(targets: &Targets, predictions: &Predictions, positive: usize, output: usize) -> Vec<ReliabilityBin> {
+/// How the probabilities of the positive label, or of every label of a multiclass task, agree with what was observed. Nothing
+/// for a regression, for more than 20 classes, and without rows.
+///
+/// # Panics
+/// If there is not one prediction per target.
+pub fn reliability(task: &Task, targets: &Targets, predictions: &Predictions) -> Vec<Reliability> {
+    let of = |label: &String, positive, output| Reliability {
+        label: label.clone(),
+        bins: reliability_bins(targets, predictions, positive, output),
+    };
+    match task {
+        Task::Regression => Vec::new(),
+        _ if targets.is_empty() => Vec::new(),
+        Task::Binary { labels } => vec![of(&labels[1], 1, 0)],
+        Task::Multiclass { labels } if labels.len() > RELIABILITY_CLASSES => Vec::new(),
+        Task::Multiclass { labels } => {
+            labels.iter().enumerate().map(|(class, label)| of(label, class, class)).collect()
+        }
+    }
+}
+
+fn reliability_bins(
+    targets: &Targets,
+    predictions: &Predictions,
+    positive: usize,
+    output: usize,
+) -> Vec<ReliabilityBin> {
     let edge = |i: usize| i as f64 / RELIABILITY_BINS as f64;
     let mut sums = [(0.0, 0.0, 0.0); RELIABILITY_BINS];
     for row in 0..targets.len() {

@@ -101,7 +101,7 @@ fn one(
     let start = context.clock.seconds();
     let fitted = material.fit(candidate, fitting, None, context.cancel)?;
     let middle = context.clock.seconds();
-    let metrics = material.score(&fitted.model, &[scoring])?.pop().unwrap_or_default();
+    let metrics = material.score(&fitted.model, &[scoring])?.pop().unwrap_or_default().metrics;
     let end = context.clock.seconds();
     Ok(Outcome { metrics, rounds: fitted.rounds, fit_seconds: middle - start, predict_seconds: end - middle })
 }

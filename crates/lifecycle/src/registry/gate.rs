@@ -7,10 +7,10 @@ use tabwright_core::{Context, Targets, suggest};
 use tabwright_model::artifact::Artifact;
 use tabwright_store::{Version, greater_is_better};
 
-use super::slice;
 use crate::config::{Config, GateConfig, RegistryConfig};
 use crate::error::{Error, Result};
 use crate::train::{HeldBack, held_back, parse_bytes};
+use crate::{latency, slice};
 
 /// What the gate says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -246,7 +246,7 @@ fn not_worse(candidate: &Side<'_>, current: &Side<'_>, own: &HeldBack, theirs: &
             let keyed = Keyed::new(SEED, Purpose::Bootstrap).child(draw);
             let drawn: Vec<u32> = (0..rows.len() as u64).map(|i| keyed.below(i, rows.len() as u64) as u32).collect();
             let targets = targets.take(&drawn);
-            let [new, old] = [0, 1].map(|i| score(&take(&predictions[i], &drawn), &targets));
+            let [new, old] = [0, 1].map(|i| score(&predictions[i].take(&drawn), &targets));
             sign * (new - old)
         })
         .filter(|d| !d.is_nan())
@@ -272,25 +272,11 @@ fn not_worse(candidate: &Side<'_>, current: &Side<'_>, own: &HeldBack, theirs: &
     ))
 }
 
-fn take(predictions: &Predictions, rows: &[u32]) -> Predictions {
-    let values = rows.iter().flat_map(|row| predictions.row(*row as usize).iter().copied()).collect();
-    Predictions { n_outputs: predictions.n_outputs, values }
-}
-
-/// Rows that are predicted one by one to measure the time.
-const TIMED: usize = 200;
-
 fn latency(candidate: &Side<'_>, held: &HeldBack, limit: f64, context: Context<'_>) -> Result<(bool, String), String> {
     let model = candidate.artifact.model();
-    let mut times = Vec::new();
-    for row in held.rows.iter().cycle().take(TIMED) {
-        let started = context.clock.seconds();
-        held.predict(model, std::slice::from_ref(row)).map_err(|e| e.to_string())?;
-        times.push((context.clock.seconds() - started) * 1e3);
-    }
-    times.sort_by(f64::total_cmp);
-    let median = times[times.len() / 2];
-    Ok((median <= limit, format!("{median:.3} ms for one row, in the middle of {TIMED} ({limit} at most)")))
+    let median = latency::of_one_row(model, &held.table, &held.rows, context.clock).map_err(|e| e.to_string())?;
+    let times = latency::TIMED;
+    Ok((median <= limit, format!("{median:.3} ms for one row, in the middle of {times} ({limit} at most)")))
 }
 
 fn in_slice(

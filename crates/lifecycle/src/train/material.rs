@@ -38,7 +38,7 @@ impl Raw {
 }
 
 /// A fingerprint with the name of its hash.
-fn named(fingerprint: &tabwright_data::Fingerprint) -> String {
+pub(crate) fn named(fingerprint: &tabwright_data::Fingerprint) -> String {
     format!("blake3:{}", fingerprint.blake3)
 }
 

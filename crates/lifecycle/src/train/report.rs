@@ -3,14 +3,17 @@
 use serde_json::{Map, Value, json};
 use tabwright_core::metric::Metric;
 use tabwright_core::summary;
-use tabwright_core::{ColumnSummary, RowSet, Rows, Split, Warning};
+use tabwright_core::{Code, ColumnSummary, RowSet, Rows, Split, Warning};
+use tabwright_learn::fit;
 use tabwright_learn::search::{Found, Line};
 use tabwright_model::Model;
-use tabwright_model::evidence::{CandidateEvidence, Evidence};
+use tabwright_model::evidence::{CandidateEvidence, Evidence, SliceEvidence};
 
 use super::Trained;
 use super::material::{Divided, Prepared};
 use crate::config::Config;
+use crate::error::Result;
+use crate::slice;
 
 /// Version of the plan's layout.
 const PLAN_VERSION: u32 = 1;
@@ -27,12 +30,53 @@ pub(super) fn summaries(prepared: &Prepared, split: &Split, model: &Model) -> Ve
     summaries.collect()
 }
 
+/// What the model is worth in the slices of the configuration, on the test part; and a warning for each that cannot be
+/// measured.
+pub(super) fn slices(
+    prepared: &Prepared,
+    split: &Split,
+    model: &Model,
+    config: &Config,
+) -> (Vec<SliceEvidence>, Vec<Warning>) {
+    let (mut measured, mut warnings) = (Vec::new(), Vec::new());
+    for (name, condition) in config.registry.slices.iter().filter(|_| !split.test.is_empty()) {
+        let one = || -> Result<SliceEvidence> {
+            let rows = slice::rows_of(&prepared.table, &split.test, condition)?;
+            let scorer = model.bind(prepared.table.schema())?;
+            let predictions = scorer.predict(Rows::new(prepared.table.block(), RowSet::List(&rows)));
+            let metrics = fit::metrics(model.task(), &prepared.targets.take(&rows), &predictions);
+            Ok(SliceEvidence { name: name.clone(), condition: condition.clone(), rows: rows.len(), metrics })
+        };
+        match one() {
+            Ok(slice) => measured.push(slice),
+            Err(error) => {
+                let message = format!("the slice `{name}` was not measured: {error}");
+                warnings.push(Warning::general(Code::SliceLeftOut, message));
+            }
+        }
+    }
+    (measured, warnings)
+}
+
+/// Says that slices cannot be measured on rows that stream: their columns are not held.
+pub(super) fn unmeasured_slices(config: &Config) -> Vec<Warning> {
+    if config.registry.slices.is_empty() {
+        return Vec::new();
+    }
+    let message = format!(
+        "the slices {} were not measured, since the rows stream; `card` and `models diff` measure them with --data",
+        tabwright_core::suggest::shorten(config.registry.slices.keys().map(String::as_str))
+    );
+    vec![Warning::general(Code::SliceLeftOut, message)]
+}
+
 pub(super) fn evidence(
     prepared: &Prepared,
     divided: &Divided,
     config: &Config,
     metric: Metric,
-    (summaries, found, warnings): (Vec<ColumnSummary>, &Found, &[Warning]),
+    (summaries, slices): (Vec<ColumnSummary>, Vec<SliceEvidence>),
+    (found, warnings): (&Found, &[Warning]),
 ) -> Evidence {
     let best = found.best();
     Evidence {
@@ -41,6 +85,8 @@ pub(super) fn evidence(
         train: Some(found.train.clone()),
         validation: best.validation.clone(),
         test: found.test.clone(),
+        reliability: found.reliability.clone(),
+        slices,
         cross_validation: (!best.cv_metrics.is_empty()).then(|| best.cv_metrics.clone()),
         leaderboard: found.leaderboard.iter().map(candidate_evidence).collect(),
         plan: plan(prepared, divided, config, metric, found),

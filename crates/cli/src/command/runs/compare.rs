@@ -1,15 +1,13 @@
 //! `tabwright runs compare`.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
 use serde_json::json;
-use tabwright_data::Destination;
 use tabwright_lifecycle::compare::{Comparison, Noise, compare};
 use tabwright_report::{Chart, page, svg};
 
-use super::super::{configuration, texts};
+use super::super::{configuration, texts, write_report};
 use super::SHOWN_DIGITS;
 use crate::error::Failure;
 use crate::home::OpenHome;
@@ -53,10 +51,7 @@ fn draw(output: &str, charts: &[Chart]) -> Result<usize, Failure> {
         (true, _) => (page("Runs side by side", charts), charts.len()),
         (false, Some(chart)) => (svg(chart), 1),
     };
-    let told = |e: std::io::Error| Failure::failed(format!("{output}: the curves could not be written: {e}"));
-    let mut file = Destination::create(output).map_err(told)?;
-    file.write_all(content.as_bytes()).map_err(told)?;
-    file.finish().map_err(told)?;
+    write_report(output, &content)?;
     Ok(drawn)
 }
 
