@@ -4,6 +4,7 @@ mod check;
 mod docs;
 mod evaluate;
 mod example;
+mod init;
 mod keep;
 mod models;
 mod predict;
@@ -12,6 +13,7 @@ mod recording;
 mod retrain;
 mod runs;
 mod show;
+mod test;
 mod train;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use clap::ArgMatches;
 use tabwright_core::{Cancel, Clock, Context, Observer, Warning};
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::error::{Error, Exit};
+use tabwright_lifecycle::expectation::Named;
 use tabwright_lifecycle::registry;
 use tabwright_model::artifact::Artifact;
 use tabwright_store::{Mover, Reference};
@@ -42,6 +45,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("runs", matches)) => runs::run(matches),
         Some(("models", matches)) => models::run(matches),
         Some(("retrain", matches)) => retrain::run(matches),
+        Some(("init", matches)) => init::run(matches),
+        Some(("test", matches)) => test::run(matches),
         Some(("example", matches)) => example::run(matches),
         Some(("docs", matches)) => docs::run(matches),
         _ => unreachable!("invariant: clap lets no other command through"),
@@ -65,13 +70,20 @@ fn configuration(matches: &ArgMatches, file: bool) -> Result<Config, Failure> {
 
 /// The model of an argument: a file, or a version of the registry.
 fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
-    let text = matches.get_one::<String>(name).map_or("", String::as_str);
+    Ok(find_model(matches.get_one::<String>(name).map_or("", String::as_str))?.artifact)
+}
+
+/// A model by its name or file, with the configuration of the run that made it, where that is known.
+fn find_model(text: &str) -> Result<Named, Failure> {
+    let of_file = || -> Result<Named, Failure> {
+        Ok(Named { artifact: tabwright_lifecycle::file::load(Path::new(text))?, config: None })
+    };
     if is_file(text) {
-        return Ok(tabwright_lifecycle::file::load(Path::new(text))?);
+        return of_file();
     }
     let reference = match Reference::parse(text) {
         Ok(reference) => reference,
-        Err(_) if Path::new(text).exists() => return Ok(tabwright_lifecycle::file::load(Path::new(text))?),
+        Err(_) if Path::new(text).exists() => return of_file(),
         Err(error) => {
             return Err(Failure::usage(format!(
                 "{error}; a model is a file (with a `/` or ending in `.tw`) or a registered NAME, NAME:VERSION or NAME@ALIAS"
@@ -81,7 +93,7 @@ fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
     let home = OpenHome::find(&config::resolve(&Given::default())?)?;
     let Some(home) = home else {
         return match Path::new(text).exists() {
-            true => Ok(tabwright_lifecycle::file::load(Path::new(text))?),
+            true => of_file(),
             false => Err(Failure::usage(format!(
                 "`{text}` is no model file (with a `/` or ending in `.tw`), and no model is registered here: \
                  `tabwright train --name {}` registers one",
@@ -90,9 +102,14 @@ fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
         };
     };
     if Path::new(text).is_file() && !home.wait(home.store.has_model(&reference.name))? {
-        return Ok(tabwright_lifecycle::file::load(Path::new(text))?);
+        return of_file();
     }
-    home.wait(async { Ok::<_, Error>(registry::load(&home.store, &reference).await?.1) }).map_err(|failure| Failure {
+    let registered = async {
+        let (version, artifact) = registry::load(&home.store, &reference).await?;
+        let config = registry::promote::config_of_run(&home.store, &version).await?;
+        Ok::<_, Error>(Named { artifact, config })
+    };
+    home.wait(registered).map_err(|failure| Failure {
         // Whoever meant a file must hear how files are named.
         message: match failure.exit {
             Exit::Usage if !text.contains([':', '@']) => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tabwright_core::metric::{self, Evaluation, Predictions};
-use tabwright_core::{Code, Column, Context, Event, Kind, Levels, Rows, Targets, Task, Warning, suggest};
+use tabwright_core::{Category, Code, Column, Context, Event, Kind, Levels, Rows, Targets, Task, Warning, suggest};
 use tabwright_data::{BlockStream, ReadOptions, StreamBlock, StreamRequest};
 use tabwright_model::artifact::Artifact;
 use tabwright_model::levels::Spelling;
@@ -120,7 +120,7 @@ fn weight_position(name: &str, target: usize, expected: &mut Vec<(String, Kind)>
 
 /// What a level of the target means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Label {
+pub(crate) enum Label {
     /// The label of this code.
     Known(usize),
     /// No target.
@@ -133,7 +133,6 @@ enum Label {
 struct Seen {
     target: usize,
     weight: Option<usize>,
-    spelling: Spelling,
     targets: Vec<f64>,
     weights: Vec<f64>,
     predictions: Vec<f64>,
@@ -142,11 +141,9 @@ struct Seen {
 
 impl Seen {
     fn new(model: &Model, weight: Option<usize>) -> Self {
-        let labels: Levels = model.task().labels().iter().collect();
         Seen {
             target: model.pipeline().inputs().len(),
             weight,
-            spelling: Spelling::of(&labels),
             targets: Vec::new(),
             weights: Vec::new(),
             predictions: Vec::new(),
@@ -157,7 +154,10 @@ impl Seen {
     fn add(&mut self, model: &Model, stream: &BlockStream, block: &StreamBlock) -> Result<()> {
         let values = model.scorer().predict(Rows::all(&block.block));
         let target = block.block.column(self.target);
-        let codes = self.codes(model.task(), target);
+        let codes = match target {
+            Column::Category(category) => Some(labels_of(model.task(), category)),
+            _ => None,
+        };
         for row in 0..block.block.n_rows() {
             let value = match (&codes, target) {
                 _ if target.is_missing(row) => None,
@@ -194,19 +194,20 @@ impl Seen {
         }
         Ok(())
     }
+}
 
-    /// What each level of a block's target means.
-    fn codes(&self, task: &Task, target: &Column) -> Option<Vec<Label>> {
-        let Column::Category(category) = target else { return None };
-        let code = |level: &str| {
-            let canonical = self.spelling.canonical(level);
-            match task.labels().iter().position(|l| *l == canonical) {
-                Some(code) => Label::Known(code),
-                // As in training: tokens such as `NA` are a level of a text column only.
-                None if self.spelling != Spelling::Text && tabwright_data::is_missing_token(level) => Label::Missing,
-                None => Label::Unknown,
-            }
-        };
-        Some(category.levels.iter().map(code).collect())
-    }
+/// What each level of a column of targets means to a task.
+pub(crate) fn labels_of(task: &Task, category: &Category) -> Vec<Label> {
+    let labels: Levels = task.labels().iter().collect();
+    let spelling = Spelling::of(&labels);
+    let code = |level: &str| {
+        let canonical = spelling.canonical(level);
+        match task.labels().iter().position(|l| *l == canonical) {
+            Some(code) => Label::Known(code),
+            // As in training: tokens such as `NA` are a level of a text column only.
+            None if spelling != Spelling::Text && tabwright_data::is_missing_token(level) => Label::Missing,
+            None => Label::Unknown,
+        }
+    };
+    category.levels.iter().map(code).collect()
 }

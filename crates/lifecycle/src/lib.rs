@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod evaluate;
 pub mod example;
+pub mod expectation;
 pub mod file;
 pub mod predict;
 pub mod profile;

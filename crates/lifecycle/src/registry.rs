@@ -4,7 +4,7 @@ pub mod gate;
 pub mod promote;
 pub mod reproduce;
 pub mod retrain;
-mod slice;
+pub(crate) mod slice;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -4,6 +4,7 @@
 mod bad_input;
 mod commands;
 mod odd_input;
+mod project;
 mod registry;
 mod runs;
 

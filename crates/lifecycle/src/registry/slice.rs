@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Config`] with the place in the condition: for one that cannot be read, an unknown column, or a value of another kind.
-pub(super) fn rows_of(table: &Table, rows: &[u32], condition: &str) -> Result<Vec<u32>> {
+pub(crate) fn rows_of(table: &Table, rows: &[u32], condition: &str) -> Result<Vec<u32>> {
     let told = |e: FilterError| Error::Config(e.in_a("condition").to_string());
     let filter = filter::parse(condition).map_err(told)?;
     let slice = Slice { table, text: condition };
