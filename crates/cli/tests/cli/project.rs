@@ -177,7 +177,7 @@ fn a_place_that_is_taken_is_left_as_it_is() {
         ("init churn.csv".into(), 2, "is there and is no folder"),
         ("init nowhere/deep".into(), 2, "is not there; make it first"),
         ("init new --name a/b".into(), 2, "it has `/`"),
-        (format!("init new {from} churn"), 2, "did you mean `churned`?"),
+        (format!("init new {from} churnd"), 2, "did you mean `churned`?"),
         (format!("init new {from} churned --from churn.csv"), 2, "two files of --from are called churn.csv"),
         ("init new --from nothing.csv --target y".into(), 3, "no such file"),
         ("init new --from - --target y".into(), 2, "standard input cannot be read again"),

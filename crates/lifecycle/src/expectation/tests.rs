@@ -244,14 +244,15 @@ fn drafts_are_in_order_and_met_by_what_they_were_drawn_from() {
     assert!(test.data.is_some() && !test.slices.is_empty() && !test.monotone_in.is_empty() && test.examples.len() == 1);
     // Names and levels with any characters, a number as target, missing targets.
     let odd = customers.folder.path().join("odd.csv");
-    let rows: String =
-        (0..40).map(|i| format!("\"x\ty\"\"'\\\\,{}\",{},{i}\n", i % 3, if i == 7 { "" } else { "3.5" })).collect();
+    let row = |i: u32| {
+        let target = if i == 7 { String::new() } else { format!("{i}.5") };
+        format!("\"x\ty\"\"'\\,{}\",{target},{i}\n", i % 3)
+    };
+    let rows: String = (0..40).map(row).collect();
     std::fs::write(&odd, format!("\"a \"\"b\"\" \\ ü\",y z,id\n{rows}")).unwrap();
     config.data.source = vec![odd.to_string_lossy().into_owned()];
     config.data.target = "y z".into();
-    let looked = crate::profile::profile(&config, Context::silent());
-    let mut looked = looked.unwrap_or_else(|e| panic!("{e}"));
-    looked.task = Some(tabwright_core::Task::Regression);
+    let looked = crate::profile::profile(&config, Context::silent()).unwrap();
     let customers = Customers { config, ..customers };
     let report = customers.run(&data_tests(&looked, "odd"));
     assert_eq!(report.exit(), None, "{report:#?}");
