@@ -106,6 +106,9 @@ fn copied(from: &[String], building: &Building) -> Result<Vec<String>, Failure> 
     let mut copied: Vec<String> = Vec::new();
     for input in tabwright_data::resolve_inputs(from).map_err(Error::from)? {
         let file = input.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if file.contains(char::is_control) {
+            return Err(Failure::usage(format!("{file}: its name holds a control character; rename the file first")));
+        }
         let name = format!("{RAW}/{file}");
         if copied.contains(&name) {
             return Err(Failure::usage(format!(

@@ -186,7 +186,7 @@ impl TestFile {
             place.error(e.span().unwrap_or(0..0), &message)
         })?;
         file.name = name.to_owned();
-        if file.len() == 0 {
+        if file.is_empty() {
             return Err(place.error(0..0, "it holds no test; one begins with [[data]] or [[model]]"));
         }
         for (number, test) in file.data.iter_mut().enumerate() {

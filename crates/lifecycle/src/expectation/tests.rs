@@ -238,7 +238,7 @@ fn drafts_are_in_order_and_met_by_what_they_were_drawn_from() {
     // What is commented out is in order too.
     let is_setting = |line: &&str| line.contains(" = ") || line.contains("[[");
     let bare = |line: &str| line.strip_prefix("# ").filter(is_setting).unwrap_or(line).to_owned();
-    let whole: Vec<String> = draft.lines().map(|line| bare(line)).collect();
+    let whole: Vec<String> = draft.lines().map(bare).collect();
     let file = TestFile::parse("draft.toml", &whole.join("\n")).unwrap_or_else(|e| panic!("{e}\n{draft}"));
     let test = file.model[0].get_ref();
     assert!(test.data.is_some() && !test.slices.is_empty() && !test.monotone_in.is_empty() && test.examples.len() == 1);

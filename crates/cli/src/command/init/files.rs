@@ -70,18 +70,16 @@ fn filled(text: &str, facts: &Facts<'_>) -> String {
 
 /// The step of the workflow that brings the data, which is not in version control.
 fn get_data(facts: &Facts<'_>) -> String {
-    let lines = match facts.is_sample {
-        true => format!("run: tabwright example churn -o {}", facts.data[0]),
-        false => {
-            let files: Vec<String> = facts.data.iter().map(|file| word(file)).collect();
-            format!(
-                "# The data is not in version control. Put the command that fetches it here, such as: aws s3 cp …\n        \
-                 run: ls -l {}",
-                files.join(" ")
-            )
-        }
-    };
-    format!("      - name: Get the data\n        {lines}")
+    let files: Vec<String> = facts.data.iter().map(|file| word(file)).collect();
+    let (files, step) = (files.join(" "), "      - name: Get the data\n");
+    // A block: what is in it needs no marks of YAML's.
+    match facts.is_sample {
+        true => format!("{step}        run: |\n          tabwright example churn -o {files}"),
+        false => format!(
+            "      # The data is not in version control: put the command that fetches it here, such as aws s3 cp.\n\
+             {step}        run: |\n          ls -l {files}"
+        ),
+    }
 }
 
 /// A text as one word of a shell.
