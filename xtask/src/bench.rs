@@ -14,7 +14,7 @@ struct Bench {
     what: &'static str,
 }
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     Bench { name: "read", what: "CSV to a typed table, against Polars" },
     Bench { name: "candidates", what: "test scores of every candidate, against its namesake" },
     Bench { name: "agreement", what: "linear models and metrics, against scikit-learn's numbers" },
@@ -22,6 +22,7 @@ const BENCHES: [Bench; 7] = [
     Bench { name: "predict", what: "rows predicted from CSV to CSV: speed and memory" },
     Bench { name: "trees", what: "tree engines, against LightGBM, XGBoost, CatBoost, scikit-learn and hessboost" },
     Bench { name: "stream", what: "training on one to ten million rows: time and memory" },
+    Bench { name: "store", what: "20,000 runs: search, append, history, against MLflow; what recording costs" },
 ];
 
 /// Runs the comparisons that are named, or all; what follows `--` goes to the program.
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         ("read", "tabwright-data", "read_table"),
         ("trees", "tabwright-trees", "raw"),
         ("trees", "tabwright-trees", "adds"),
+        ("store", "tabwright-store", "measure"),
     ];
     for (name, package, example) in examples {
         if chosen.iter().any(|b| b.name == name) {

@@ -1,5 +1,6 @@
 //! The commands and their flags. Flags that set a configuration key are made from the table of keys.
 
+mod project;
 mod store;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -40,6 +41,8 @@ pub(crate) fn command() -> Command {
         .subcommand(store::runs())
         .subcommand(store::models())
         .subcommand(store::retrain())
+        .subcommand(project::init())
+        .subcommand(project::test())
         .subcommand(example())
         .subcommand(docs())
 }

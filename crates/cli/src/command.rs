@@ -5,6 +5,7 @@ mod check;
 mod docs;
 mod evaluate;
 mod example;
+mod init;
 mod keep;
 mod models;
 mod predict;
@@ -13,6 +14,7 @@ mod recording;
 mod retrain;
 mod runs;
 mod show;
+mod test;
 mod train;
 
 use std::io::Write;
@@ -46,6 +48,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("runs", matches)) => runs::run(matches),
         Some(("models", matches)) => models::run(matches),
         Some(("retrain", matches)) => retrain::run(matches),
+        Some(("init", matches)) => init::run(matches),
+        Some(("test", matches)) => test::run(matches),
         Some(("example", matches)) => example::run(matches),
         Some(("docs", matches)) => docs::run(matches),
         _ => unreachable!("invariant: clap lets no other command through"),
@@ -74,7 +78,12 @@ fn load(matches: &ArgMatches, name: &str) -> Result<Artifact, Failure> {
 
 /// The model of an argument, and its version where it is a registered one.
 fn load_named(matches: &ArgMatches, name: &str) -> Result<(Artifact, Option<Version>), Failure> {
-    let text = matches.get_one::<String>(name).map_or("", String::as_str);
+    let (artifact, registered) = find_model(matches.get_one::<String>(name).map_or("", String::as_str))?;
+    Ok((artifact, registered.map(|(version, _)| version)))
+}
+
+/// A model by its name or file; a registered one with its version and the home that it is in.
+fn find_model(text: &str) -> Result<(Artifact, Option<(Version, OpenHome)>), Failure> {
     let from_file = || Ok((tabwright_lifecycle::file::load(Path::new(text))?, None));
     if is_file(text) {
         return from_file();
@@ -113,7 +122,7 @@ fn load_named(matches: &ArgMatches, name: &str) -> Result<(Artifact, Option<Vers
         ..failure
     });
     let (version, artifact) = found?;
-    Ok((artifact, Some(version)))
+    Ok((artifact, Some((version, home))))
 }
 
 /// Writes a report to a file.

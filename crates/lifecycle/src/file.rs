@@ -1,5 +1,6 @@
 //! Model files: read whole and checked, written beside their place and moved there in one step.
 
+use std::io::Write;
 use std::path::Path;
 
 use tabwright_data::{Destination, Input};
@@ -78,6 +79,16 @@ pub fn check_apart(outputs: &[(&str, &str)], inputs: &[Input]) -> Result<()> {
 /// [`Error::Write`] with what stands in the way.
 pub fn check_writable(path: &Path) -> Result<()> {
     create(path, "the model cannot be written here").map(drop)
+}
+
+/// Writes a text. The old file of that name stays whole until the new one is complete.
+///
+/// # Errors
+/// [`Error::Write`] with `what` was tried.
+pub fn write_text(path: &Path, text: &str, what: &'static str) -> Result<()> {
+    let mut file = create(path, what)?;
+    let done = file.write_all(text.as_bytes()).and_then(|()| file.finish());
+    done.map_err(|source| Error::Write { path: path.to_owned(), what, source })
 }
 
 /// A file that appears at a path when it is complete.

@@ -11,6 +11,7 @@ pub mod diff;
 pub mod error;
 pub mod evaluate;
 pub mod example;
+pub mod expectation;
 pub mod file;
 mod labels;
 pub mod latency;

@@ -247,14 +247,19 @@ pub(crate) fn number(row: &AnyRow, column: usize) -> Result<f64, sqlx::Error> {
 }
 
 /// The VALUES of several rows, such as `($1, $2), ($3, NULL)`, with their parameters.
-#[derive(Default)]
 pub(crate) struct Values {
     pub(crate) sql: String,
     pub(crate) arguments: AnyArguments,
     in_row: usize,
+    dialect: Dialect,
 }
 
 impl Values {
+    /// No row yet.
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        Values { sql: String::new(), arguments: AnyArguments::default(), in_row: 0, dialect }
+    }
+
     /// Begins the next row.
     pub(crate) fn begin(&mut self) {
         self.sql.push_str(if self.sql.is_empty() { "(" } else { ", (" });
@@ -273,7 +278,11 @@ impl Values {
     {
         self.comma();
         self.arguments.add(value).map_err(|e| Error::Invalid(format!("a value cannot be stored: {e}")))?;
-        self.sql.push_str(&format!("${}", self.arguments.len()));
+        match self.dialect {
+            // To SQLite, `$1` is a name that it looks up among all before it: the square of the parameters.
+            Dialect::Sqlite => self.sql.push('?'),
+            Dialect::Postgres => self.sql.push_str(&format!("${}", self.arguments.len())),
+        }
         Ok(())
     }
 
@@ -313,14 +322,16 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_parameters_are_numbered_on() {
-        let mut values = Values::default();
-        for number in [1.0, f64::NAN] {
-            values.begin();
-            values.add(5_i64).unwrap();
-            values.add_number(number).unwrap();
-            values.end();
+    fn rows_have_the_parameters_of_their_database() {
+        for (dialect, sql) in [(Dialect::Postgres, "($1, $2), ($3, NULL)"), (Dialect::Sqlite, "(?, ?), (?, NULL)")] {
+            let mut values = Values::new(dialect);
+            for number in [1.0, f64::NAN] {
+                values.begin();
+                values.add(5_i64).unwrap();
+                values.add_number(number).unwrap();
+                values.end();
+            }
+            assert_eq!(values.sql, sql);
         }
-        assert_eq!(values.sql, "($1, $2), ($3, NULL)");
     }
 }

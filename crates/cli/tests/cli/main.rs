@@ -6,6 +6,7 @@ mod card;
 mod commands;
 mod diff;
 mod odd_input;
+mod project;
 mod registry;
 mod runs;
 

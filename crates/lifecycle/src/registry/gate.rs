@@ -5,6 +5,7 @@ use tabwright_core::metric::{self, Metric, Predictions};
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::{Context, Targets, suggest};
 use tabwright_model::artifact::Artifact;
+use tabwright_model::model::Model;
 use tabwright_store::{Version, greater_is_better};
 
 use crate::config::{Config, GateConfig, RegistryConfig};
@@ -116,9 +117,9 @@ fn least_metric(candidate: &Side<'_>, name: &str, limit: f64) -> Check {
             )
         }
         Some(value) if greater_is_better(name).unwrap_or(true) => {
-            (*value >= limit, format!("{} ({} at least)", shown(*value), shown(limit)))
+            (*value >= limit, format!("{} ({} at least)", rounded(*value), rounded(limit)))
         }
-        Some(value) => (*value <= limit, format!("{} ({} at most)", shown(*value), shown(limit))),
+        Some(value) => (*value <= limit, format!("{} ({} at most)", rounded(*value), rounded(limit))),
     };
     Check { name: format!("metrics.{name}"), passed, message }
 }
@@ -177,8 +178,10 @@ fn on_rows(question: &Question<'_>, is_other: bool, context: Context<'_>) -> Res
         checks.push(checked("not_worse", compared));
     }
     if let Some(limit) = gate.max_latency_ms {
-        let measured =
-            rows.as_ref().map_err(ToString::to_string).and_then(|rows| latency(candidate, rows, limit, context));
+        let measured = rows
+            .as_ref()
+            .map_err(ToString::to_string)
+            .and_then(|rows| latency(candidate.artifact.model(), rows, limit, context).map_err(|e| e.to_string()));
         checks.push(checked("max_latency_ms", measured));
     }
     for (name, limit) in &gate.slices {
@@ -221,18 +224,12 @@ fn not_worse(candidate: &Side<'_>, current: &Side<'_>, own: &HeldBack, theirs: &
         let (new, old) = (candidate.name(), current.name());
         return Err(Error::Data(format!("{new} and {old} answer different questions and cannot be compared")));
     }
-    let mut rows: Vec<u32> = own.rows.iter().copied().filter(|r| theirs.rows.binary_search(r).is_ok()).collect();
+    let rows: Vec<u32> = own.rows.iter().copied().filter(|r| theirs.rows.binary_search(r).is_ok()).collect();
     if rows.is_empty() {
         return Err(Error::Data("there is no row that neither was fitted on; name other data with --data FILE".into()));
     }
     let total = rows.len();
-    if total > MOST_ROWS {
-        // Drawn from everywhere: the first rows of a file may be those of one month or one shop.
-        let keyed = Keyed::new(SEED, Purpose::Bootstrap);
-        rows.select_nth_unstable_by_key(MOST_ROWS, |row| (keyed.bits(u64::from(*row)), *row));
-        rows.truncate(MOST_ROWS);
-        rows.sort_unstable();
-    }
+    let rows = drawn(rows, MOST_ROWS);
     let metric = candidate.metric()?;
     let targets = own.targets.take(&rows);
     let predictions = [own.predict(new, &rows)?, theirs.predict(old, &rows)?];
@@ -265,16 +262,27 @@ fn not_worse(candidate: &Side<'_>, current: &Side<'_>, own: &HeldBack, theirs: &
         format!(
             "{} {} against {} of {}, on {total} rows that neither was fitted on: {verdict}",
             metric.name(),
-            shown(scores[0]),
-            shown(scores[1]),
+            rounded(scores[0]),
+            rounded(scores[1]),
             current.name()
         ),
     ))
 }
 
-fn latency(candidate: &Side<'_>, held: &HeldBack, limit: f64, context: Context<'_>) -> Result<(bool, String), String> {
-    let model = candidate.artifact.model();
-    let median = latency::of_one_row(model, &held.table, &held.rows, context.clock).map_err(|e| e.to_string())?;
+/// At most so many of some rows, from everywhere: the first rows of a file may be those of one month or one shop.
+pub(crate) fn drawn(mut rows: Vec<u32>, most: usize) -> Vec<u32> {
+    if rows.len() > most {
+        let keyed = Keyed::new(SEED, Purpose::Bootstrap);
+        rows.select_nth_unstable_by_key(most, |row| (keyed.bits(u64::from(*row)), *row));
+        rows.truncate(most);
+        rows.sort_unstable();
+    }
+    rows
+}
+
+/// Whether a model predicts a row alone as fast as is asked.
+pub(crate) fn latency(model: &Model, held: &HeldBack, limit: f64, context: Context<'_>) -> Result<(bool, String)> {
+    let median = latency::of_one_row(model, &held.table, &held.rows, context.clock)?;
     let times = latency::TIMED;
     Ok((median <= limit, format!("{median:.3} ms for one row, in the middle of {times} ({limit} at most)")))
 }
@@ -292,13 +300,20 @@ fn in_slice(
     }
     let (model, metric) = (candidate.artifact.model(), candidate.metric()?);
     let score = held.score(metric, model, &rows, &held.predict(model, &rows)?);
+    let (passed, message) = held_to(metric, score, limit);
+    Ok((passed, format!("{message}, on {} rows", rows.len())))
+}
+
+/// Whether a score is not beyond its worst allowed value.
+pub(crate) fn held_to(metric: Metric, score: f64, limit: f64) -> (bool, String) {
     let (passed, bound) = match metric.greater_is_better() {
         true => (score >= limit, "at least"),
         false => (score <= limit, "at most"),
     };
-    Ok((passed, format!("{} {} on {} rows ({} {bound})", metric.name(), shown(score), rows.len(), shown(limit))))
+    (passed, format!("{} {} ({} {bound})", metric.name(), rounded(score), rounded(limit)))
 }
 
-fn shown(value: f64) -> String {
+/// A number with six digits behind the point, for a message.
+pub(crate) fn rounded(value: f64) -> String {
     if value.is_nan() { "undefined".into() } else { format!("{}", (value * 1e6).round() / 1e6) }
 }

@@ -84,7 +84,7 @@ pub fn reproduce(
 }
 
 /// A configuration that does what a plan says, with the files of another; how the files are read is what is usual.
-pub(super) fn config_of_plan(artifact: &Artifact, files: &Config) -> Config {
+pub(crate) fn config_of_plan(artifact: &Artifact, files: &Config) -> Config {
     let plan = &artifact.evidence.plan;
     let signature = artifact.model().signature();
     let read = |value: &Value, into: &mut Value| {

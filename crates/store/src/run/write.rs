@@ -152,7 +152,7 @@ impl Store {
         let told = |e| self.database().error(e);
         for (name, value) in params {
             // Returns no row where another value stands; the same value is written once more.
-            let mut values = Values::default();
+            let mut values = Values::new(self.database().dialect);
             values.begin();
             values.add(name.clone())?;
             values.add(run)?;
@@ -211,7 +211,7 @@ impl Store {
         series: &[(&str, Vec<&Measured>)],
     ) -> Result<BTreeMap<String, (i64, i64)>> {
         let told = |e| self.database().error(e);
-        let mut values = Values::default();
+        let mut values = Values::new(self.database().dialect);
         for (name, points) in series {
             let defined: Vec<f64> = points.iter().map(|p| p.value).filter(|v| !v.is_nan()).collect();
             let last = points.iter().enumerate().max_by_key(|(i, p)| (p.step, *i)).map(|(_, p)| *p);
@@ -249,7 +249,7 @@ impl Store {
 
     async fn write_points(&self, tx: &mut Tx, rows: &[(i64, i64, &Measured)]) -> Result<()> {
         for chunk in rows.chunks(ROWS_AT_ONCE) {
-            let mut values = Values::default();
+            let mut values = Values::new(self.database().dialect);
             for (metric, number, point) in chunk {
                 values.begin();
                 for whole in [*metric, *number, point.step, point.at] {
