@@ -39,6 +39,7 @@ pub(crate) fn command() -> Command {
         .subcommand(store::runs())
         .subcommand(store::models())
         .subcommand(store::retrain())
+        .subcommand(store::gc())
         .subcommand(example())
         .subcommand(docs())
 }

@@ -4,6 +4,7 @@ mod check;
 mod docs;
 mod evaluate;
 mod example;
+mod gc;
 mod keep;
 mod models;
 mod predict;
@@ -42,6 +43,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("runs", matches)) => runs::run(matches),
         Some(("models", matches)) => models::run(matches),
         Some(("retrain", matches)) => retrain::run(matches),
+        Some(("gc", matches)) => gc::run(matches),
         Some(("example", matches)) => example::run(matches),
         Some(("docs", matches)) => docs::run(matches),
         _ => unreachable!("invariant: clap lets no other command through"),

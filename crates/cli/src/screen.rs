@@ -113,6 +113,20 @@ pub(crate) fn counted(n: usize, what: &str) -> String {
     format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// A size with three digits.
+pub(crate) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if n < 1_000 {
+        return counted(usize::try_from(n).unwrap_or(usize::MAX), "byte");
+    }
+    let (mut size, mut unit) = (n as f64 / 1e3, 0);
+    while size >= 999.5 && unit + 1 < UNITS.len() {
+        (size, unit) = (size / 1e3, unit + 1);
+    }
+    let digits = if size < 9.995 { 2 } else { usize::from(size < 99.95) };
+    format!("{size:.digits$} {}", UNITS[unit])
+}
+
 /// A duration with three digits.
 pub(crate) fn seconds(s: f64) -> String {
     match s {
@@ -287,6 +301,10 @@ mod tests {
         assert_eq!(
             [0.84512, 1.10843, 48_222.4, 565.33, 0.0, 1e-7].map(number),
             ["0.8451", "1.108", "48222", "565.3", "0", "1.000e-7"]
+        );
+        assert_eq!(
+            [0, 1, 999, 1_000, 15_820, 999_600, 1_234_567, u64::MAX].map(bytes),
+            ["0 bytes", "1 byte", "999 bytes", "1.00 kB", "15.8 kB", "1.00 MB", "1.23 MB", "18446744 TB"]
         );
         assert_eq!([7.0, 1234.0, 1_234_567.0].map(|x| count(x as usize)), ["7", "1,234", "1,234,567"]);
         assert_eq!(

@@ -4,6 +4,7 @@
 //! Numbers that are "not a number" are stored as NULL: SQLite knows no other form, and PostgreSQL would sort them above all
 //! others.
 
+mod compact;
 mod migrate;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 mod promote;
 mod show;
+mod trash;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,9 +12,9 @@ use serde_json::{Value, json};
 use tabwright_lifecycle::error::{Error, Exit};
 use tabwright_lifecycle::registry::{self, Registered, promote::config_of_run, reproduce};
 use tabwright_lifecycle::train::Surroundings;
-use tabwright_store::{Action, CHAMPION, Move, NewMove, Reference, Version, time};
+use tabwright_store::{Action, CHAMPION, Move, NewMove, Reference, Version, VersionEvent, time};
 
-use super::runs::pair;
+use super::runs::{deletion_json, pair};
 use super::{configuration, context, mover, stop_on_signal, texts};
 use crate::error::Failure;
 use crate::home::OpenHome;
@@ -28,6 +29,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("rollback", matches)) => roll_back(matches),
         Some(("alias", matches)) => alias(matches),
         Some(("reproduce", matches)) => reproduce(matches),
+        Some(("rm", matches)) => trash::throw_away(matches),
+        Some(("restore", matches)) => trash::restore(matches),
         _ => unreachable!("invariant: clap lets no other command through"),
     }
 }
@@ -43,7 +46,7 @@ fn reference(matches: &ArgMatches) -> Result<Reference, Failure> {
 /// A version as `models show --json` has it.
 fn version_json(version: &Version) -> Value {
     let registered = &version.registered;
-    json!({
+    let mut document = json!({
         "version": version.version,
         "content_id": registered.content_id,
         "run_id": Some(&registered.run_id).filter(|id| !id.is_empty()),
@@ -53,6 +56,20 @@ fn version_json(version: &Version) -> Value {
         "tags": registered.tags,
         "type": registered.info["type"],
         "size": registered.size,
+    });
+    if let Some(deletion) = &version.deleted {
+        document["deleted"] = deletion_json(deletion);
+    }
+    document
+}
+
+fn event_json(event: &VersionEvent) -> Value {
+    json!({
+        "version": event.version,
+        "event": event.what.name(),
+        "at": time::to_text(event.at),
+        "who": event.who,
+        "why": event.why,
     })
 }
 

@@ -238,7 +238,7 @@ fn a_missing_or_damaged_model_file_is_said() {
     std::fs::write(&file, bytes).unwrap();
     place.run("show churn").exit(3).says("checksum does not match");
     std::fs::remove_file(&file).unwrap();
-    place.run("show churn").exit(3).says("the file of churn:1 is missing");
+    place.run("show churn").exit(3).says("churn:1 cannot be loaded").says("the file is missing");
     place.version("logistic_regression");
     assert!(std::path::Path::new(&file).is_file(), "training again puts it back");
     place.run("show churn:1").ok();
