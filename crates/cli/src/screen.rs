@@ -21,6 +21,11 @@ pub(crate) fn report(failure: &Failure) {
     let _ = writeln!(stderr, "{mark} {}", visible(&failure.message));
 }
 
+/// Says on stderr what a user may want to know.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {}", visible(text));
+}
+
 /// A text whose control characters cannot reach the terminal: names of columns and cells come from files.
 fn visible(text: &str) -> Cow<'_, str> {
     let is_hidden = |c: char| c.is_control() && c != '\n';

@@ -5,7 +5,7 @@
 //! other process adds any; one that has just been written or claimed, and is not yet referred to, is kept by its age.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
@@ -80,6 +80,10 @@ impl Store {
             freed.values = self.delete(&mut plan, until, who).await?;
         }
         self.free_files(&plan, asked.dry_run, &mut freed).await?;
+        if !asked.dry_run {
+            let running = self.column("SELECT run_id FROM runs WHERE status = 'running'").await?.into_iter().collect();
+            self.home().sweep_marks(&running, SystemTime::now() - Duration::from_micros(GRACE.unsigned_abs()));
+        }
         freed.runs = plan.runs.into_iter().map(|(_, run_id)| run_id).collect();
         freed.versions = plan.versions.into_iter().map(|v| (v.registered.name, v.version)).collect();
         if !asked.dry_run {
@@ -133,11 +137,12 @@ impl Store {
                  WHERE a.model = versions.model AND a.version = versions.version)",
             );
             let done = delete.bind(version.key).bind(until).execute(&mut *tx).await.map_err(told)?;
-            if done.rows_affected() == 1 {
+            let is_gone = done.rows_affected() == 1;
+            if is_gone {
                 self.write_event(&mut tx, key, version.version, Happened::Freed, &mover).await?;
-                self.database().commit(tx).await?;
-                gone.push(version);
             }
+            self.database().commit(tx).await?;
+            gone.extend(is_gone.then_some(version));
         }
         plan.versions = gone;
         let (mut values, mut gone) = (0, HashSet::new());
@@ -179,7 +184,7 @@ impl Store {
     /// Takes files away that nothing refers to. In a dry run, what is planned refers to nothing.
     async fn free_files(&self, plan: &Plan, dry_run: bool, freed: &mut Freed) -> Result<()> {
         // Nobody adds files from here on, so none comes to be referred to that was not before.
-        let _held = self.files().hold_alone()?;
+        let _held = self.files().hold_alone().await?;
         let (runs, versions): (HashSet<i64>, HashSet<i64>) = match dry_run {
             true => (plan.runs.iter().map(|(key, _)| *key).collect(), plan.versions.iter().map(|v| v.key).collect()),
             false => Default::default(),

@@ -1,6 +1,7 @@
 //! Runs: what is recorded of a training, an evaluation, or anything that a program does.
 
 mod active;
+mod hint;
 mod query;
 mod read;
 mod search;

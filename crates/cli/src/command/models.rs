@@ -89,7 +89,17 @@ fn move_json(one: &Move) -> Value {
 fn register(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let name = text(matches, "name");
     tabwright_store::name::check("the model name", name).map_err(Error::from)?;
-    let artifact = tabwright_lifecycle::file::load(Path::new(text(matches, "file")))?;
+    let file = text(matches, "file");
+    let artifact = tabwright_lifecycle::file::load(Path::new(file)).map_err(|error| match error {
+        Error::Artifact { source: tabwright_model::Error::NotAModel(_), .. } => Failure {
+            exit: Exit::Data,
+            message: format!(
+                "{file} is no model file; `models register` takes one that `tabwright train` wrote (.tw). To train from a \
+                 table and register the model: tabwright train {file} --target COL --name {name}"
+            ),
+        },
+        other => other.into(),
+    })?;
     let tags = texts(matches, "tag").iter().map(|t| pair(t)).collect::<Result<_, _>>()?;
     let home = OpenHome::open(&configuration(matches, true)?)?;
     let about = Registered {

@@ -3,6 +3,8 @@
 
 mod bad_input;
 mod commands;
+mod faults;
+mod housekeeping;
 mod odd_input;
 mod registry;
 mod runs;

@@ -43,6 +43,8 @@ fn a_name_registers_versions_and_means_a_model_everywhere() {
     place.run("show chrun").exit(2).says("did you mean `churn`?");
     place.run("show churn@shadow").exit(2).says("there is no alias `churn@shadow`; it has champion");
     place.run("show churn:x").exit(2).says("versions count from 1");
+    let table = place.run("models register churn.csv --name churn").exit(3);
+    table.says("churn.csv is no model file").says("tabwright train churn.csv --target COL --name churn");
 }
 
 #[test]

@@ -15,3 +15,6 @@ CREATE TABLE version_events (
     why {text} NOT NULL
 );
 CREATE INDEX version_events_by_model ON version_events (model, id);
+
+CREATE TABLE tabwright_file (identity {text} NOT NULL);
+INSERT INTO tabwright_file VALUES ('');

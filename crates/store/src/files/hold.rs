@@ -4,6 +4,8 @@
 //! alone keeps it from being taken away.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Files;
@@ -13,47 +15,69 @@ use crate::error::{Error, Result};
 const LOCK: &str = ".lock";
 /// How long to wait before the next attempt.
 const PAUSE: Duration = Duration::from_millis(2);
+const CANNOT: &str = "the files of the home cannot be locked";
 
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
-    _file: File,
+    _file: Arc<File>,
 }
 
 impl Files {
-    /// Keeps all files where they are while the answer is held.
+    /// Keeps all files where they are while the answer is held. Waits for the one who takes files away, who waits for nobody.
     pub(crate) fn hold(&self) -> Result<Held> {
-        self.locked(File::try_lock_shared)
+        let waiting = self.waiting()?;
+        loop {
+            match waiting.attempt(self, File::try_lock_shared)? {
+                Some(held) => return Ok(held),
+                None => std::thread::sleep(PAUSE),
+            }
+        }
     }
 
-    /// Keeps all others from adding files while the answer is held.
-    pub(crate) fn hold_alone(&self) -> Result<Held> {
-        self.locked(File::try_lock)
+    /// Keeps all others from adding files while the answer is held. Waits for those who add, and lets other tasks go on: they may
+    /// be what those wait for.
+    pub(crate) async fn hold_alone(&self) -> Result<Held> {
+        let waiting = self.waiting()?;
+        loop {
+            match waiting.attempt(self, File::try_lock)? {
+                Some(held) => return Ok(held),
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
     }
 
-    fn locked(&self, attempt: fn(&File) -> Result<(), TryLockError>) -> Result<Held> {
+    fn waiting(&self) -> Result<Waiting> {
         let path = self.folder.join(LOCK);
         let open = || {
             std::fs::create_dir_all(&self.folder)?;
             OpenOptions::new().create(true).truncate(false).write(true).open(&path)
         };
-        let file = open().map_err(Error::file(&path, "the files of the home cannot be locked"))?;
-        let begun = Instant::now();
-        loop {
-            match attempt(&file) {
-                Ok(()) => return Ok(Held { _file: file }),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < self.wait => std::thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => {
-                    let place = self.folder.display().to_string();
-                    return Err(Error::Locked { place, seconds: self.wait.as_secs().max(1) });
-                }
-                Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => {
-                    return Ok(Held { _file: file });
-                }
-                Err(TryLockError::Error(e)) => {
-                    return Err(Error::file(&path, "the files of the home cannot be locked")(e));
-                }
+        let file = Arc::new(open().map_err(Error::file(&path, CANNOT))?);
+        Ok(Waiting { file, path, begun: Instant::now() })
+    }
+}
+
+/// Somebody who waits for the lock.
+struct Waiting {
+    file: Arc<File>,
+    path: PathBuf,
+    begun: Instant,
+}
+
+impl Waiting {
+    /// The lock, if it can be had now.
+    fn attempt(&self, files: &Files, attempt: fn(&File) -> Result<(), TryLockError>) -> Result<Option<Held>> {
+        let held = || Ok(Some(Held { _file: Arc::clone(&self.file) }));
+        match attempt(&self.file) {
+            Ok(()) => held(),
+            Err(TryLockError::WouldBlock) if self.begun.elapsed() < files.wait => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let place = files.folder.display().to_string();
+                Err(Error::Locked { place, seconds: files.wait.as_secs().max(1) })
             }
+            Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => held(),
+            Err(TryLockError::Error(e)) => Err(Error::file(&self.path, CANNOT)(e)),
         }
     }
 }
@@ -62,15 +86,15 @@ impl Files {
 mod tests {
     use super::*;
 
-    #[test]
-    fn those_who_add_share_and_the_one_who_takes_away_is_alone() {
+    #[tokio::test]
+    async fn those_who_add_share_and_the_one_who_takes_away_is_alone() {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::at(folder.path().to_owned(), Duration::from_millis(20));
         let (one, two) = (files.hold().unwrap(), files.hold().unwrap());
-        let error = files.hold_alone().unwrap_err().to_string();
+        let error = files.hold_alone().await.unwrap_err().to_string();
         assert!(error.contains("another process writes to it"), "{error}");
         drop((one, two));
-        let alone = files.hold_alone().unwrap();
+        let alone = files.hold_alone().await.unwrap();
         assert!(files.hold().is_err() && files.claim("models/x").is_err());
         drop(alone);
         files.hold().unwrap();

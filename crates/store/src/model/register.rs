@@ -30,17 +30,18 @@ impl Store {
             return self.version_by_number(&new.name, known).await;
         }
         let told = |e| self.database().error(e);
-        let (created, is_first) = self.when_registered(&mut tx, &new.name).await?;
         let row = sqlx::query(
             "INSERT INTO models (name, created, description, last_version) VALUES ($1, $2, '', 1) \
              ON CONFLICT (name) DO UPDATE SET last_version = models.last_version + 1 RETURNING id, last_version",
         )
         .bind(new.name.as_str())
-        .bind(created)
+        .bind(self.now())
         .fetch_one(&mut *tx)
         .await
         .map_err(told)?;
         let (model, number): (i64, i64) = (get(&row, 0).map_err(told)?, get(&row, 1).map_err(told)?);
+        // The row of the model is ours now: what is counted stays true until the end.
+        let (created, is_first) = self.when_registered(&mut tx, model).await?;
         self.insert_version(&mut tx, model, number, created, new).await?;
         let aliases = is_first.then_some(CHAMPION).into_iter().chain(alias.filter(|a| !is_first || *a != CHAMPION));
         for alias in aliases {
@@ -53,11 +54,9 @@ impl Store {
 
     /// When a version that is registered now was registered: not before those before it, even if the clock jumped back. And
     /// whether it is alone: all others are in the trash, or gone.
-    async fn when_registered(&self, tx: &mut Transaction<'static, Any>, model: &str) -> Result<(Micros, bool)> {
+    async fn when_registered(&self, tx: &mut Transaction<'static, Any>, model: i64) -> Result<(Micros, bool)> {
         let told = |e| self.database().error(e);
-        let query = sqlx::query(
-            "SELECT MAX(v.created), COUNT(v.id) - COUNT(v.deleted) FROM versions v JOIN models m ON m.id = v.model WHERE m.name = $1",
-        );
+        let query = sqlx::query("SELECT MAX(created), COUNT(id) - COUNT(deleted) FROM versions WHERE model = $1");
         let row = query.bind(model).fetch_one(&mut **tx).await.map_err(told)?;
         let (last, others): (Option<Micros>, i64) = (get(&row, 0).map_err(told)?, get(&row, 1).map_err(told)?);
         Ok((last.map_or(self.now(), |last| self.now().max(last)), others == 0))

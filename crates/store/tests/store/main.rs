@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod home;
+mod housekeeping;
+mod migrations;
 mod processes;
 mod registry;
 mod runs;

@@ -34,7 +34,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     let config = configuration(matches, true)?;
     let page = match OpenHome::find(&config)? {
-        Some(home) => home.wait(home.store.search(&search))?,
+        Some(home) => {
+            for sentence in home.wait(home.store.unknown_names(&search))? {
+                screen::note(&sentence);
+            }
+            home.wait(home.store.search(&search))?
+        }
         None => Page { runs: Vec::new(), more: false },
     };
     if matches.get_flag("json") {
