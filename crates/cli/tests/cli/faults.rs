@@ -59,6 +59,7 @@ async fn check(prepared: &Place, what: &str, command: &str, wrap: impl Fn(&Path)
     let words: Vec<&str> = command.split(' ').collect();
     let mut wrapped = wrap(place.folder.path());
     wrapped.arg(env!("CARGO_BIN_EXE_tabwright")).args(&words).current_dir(place.folder.path());
+    wrapped.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     let answer = Answer::new(&words, wrapped.output().unwrap());
     let told = format!("{what}: `{command}` ended with {}: {}", answer.code, answer.stderr);
     // 127: not even the libraries of the system could be read.

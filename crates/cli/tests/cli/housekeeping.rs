@@ -137,8 +137,10 @@ fn a_home_that_may_only_be_read_is_said_and_stops_no_training() {
         words.extend(arguments.split(' '));
         let program = if is_root { "setpriv" } else { words[5] };
         let words = if is_root { &words[..] } else { &words[6..] };
-        let output = std::process::Command::new(program).args(words).current_dir(place.folder.path()).output().unwrap();
-        super::Answer::new(words, output)
+        let mut command = std::process::Command::new(program);
+        command.args(words).current_dir(place.folder.path());
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        super::Answer::new(words, command.output().unwrap())
     };
     run("runs list").exit(1).says("it cannot be written; check who owns the file and its folder");
     run("gc").exit(1).says("cannot be");

@@ -65,10 +65,12 @@ impl Files {
 
 fn entries(folder: &Path) -> Result<Vec<DirEntry>> {
     let told = |e| Error::file(folder, "the folder cannot be read")(e);
-    match std::fs::symlink_metadata(folder) {
+    let metadata = match std::fs::symlink_metadata(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Ok(metadata) if !metadata.is_dir() => return Ok(Vec::new()),
-        other => drop(other.map_err(told)?),
+        other => other.map_err(told)?,
+    };
+    if !metadata.is_dir() {
+        return Ok(Vec::new());
     }
     std::fs::read_dir(folder).and_then(Iterator::collect).map_err(told)
 }
