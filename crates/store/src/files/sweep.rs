@@ -88,7 +88,6 @@ fn modified(metadata: &Metadata) -> Micros {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[cfg(unix)]
     #[test]

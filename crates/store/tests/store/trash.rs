@@ -58,13 +58,13 @@ async fn runs_go_to_the_trash_and_come_back_with_those_within(place: &Place) {
     let thrown = store.throw_runs_away(&[outer[..8].to_owned(), outer.clone()], "grace").await.unwrap();
     assert_eq!(thrown.len(), 1, "named twice is named once");
     assert_eq!(thrown[0].deleted.as_ref().unwrap().who, "grace");
-    assert_eq!(found(&store, false).await, [other.clone()]);
+    assert_eq!(found(&store, false).await, std::slice::from_ref(&other));
     assert_eq!(found(&store, true).await, [innermost.clone(), inner.clone(), outer.clone()]);
-    let error = store.restore_runs(&[inner.clone()]).await.unwrap_err().to_string();
+    let error = store.restore_runs(std::slice::from_ref(&inner)).await.unwrap_err().to_string();
     assert!(error.contains(&format!("is within {outer}, which is in the trash")), "{error}");
-    let error = store.restore_runs(&[other.clone()]).await.unwrap_err().to_string();
+    let error = store.restore_runs(std::slice::from_ref(&other)).await.unwrap_err().to_string();
     assert!(error.contains("is not in the trash"), "{error}");
-    store.restore_runs(&[outer.clone()]).await.unwrap();
+    store.restore_runs(std::slice::from_ref(&outer)).await.unwrap();
     assert_eq!(found(&store, false).await.len(), 4);
     assert_eq!(store.run(&innermost).await.unwrap().metrics["loss"].points, 10);
     let both = [other, "ffff".to_owned()];
@@ -77,11 +77,11 @@ async fn a_run_in_use_is_not_thrown_away(place: &Place) {
     let outer = ended(&store, None).await;
     let new = NewRun { parent: Some(outer.clone()), ..NewRun::default() };
     let under_way = store.start_run(new).await.unwrap();
-    let error = store.throw_runs_away(&[outer.clone()], "ada").await.unwrap_err().to_string();
+    let error = store.throw_runs_away(std::slice::from_ref(&outer), "ada").await.unwrap_err().to_string();
     assert!(error.contains(&format!("{} is under way", under_way.id())), "{error}");
     under_way.finish(Status::Completed).await.unwrap();
     made_by(&store, "churn", 1, &outer).await;
-    let error = store.throw_runs_away(&[outer.clone()], "ada").await.unwrap_err().to_string();
+    let error = store.throw_runs_away(std::slice::from_ref(&outer), "ada").await.unwrap_err().to_string();
     assert!(error.contains("made churn:1") && error.contains("tabwright models rm churn:1"), "{error}");
     assert!(found(&store, true).await.is_empty());
 }
@@ -182,7 +182,7 @@ async fn cleaning_frees_what_is_old_and_a_dry_run_says_the_same(place: &Place) {
     }
     store.files().write("models/00/.tabwright-half.part", |out| out.write_all(&[0; 90])).unwrap();
     age(&store, "models/00/.tabwright-half.part");
-    store.throw_runs_away(&[outer.clone()], "ada").await.unwrap();
+    store.throw_runs_away(std::slice::from_ref(&outer), "ada").await.unwrap();
     store.throw_versions_away("churn", Some(3), &mover("ada")).await.unwrap();
     let month = Cleaning { older_than: Duration::from_secs(30 * 86_400), dry_run: false };
     let young = store.free(&month, "ada").await.unwrap();
@@ -219,7 +219,7 @@ async fn cleaning_keeps_what_is_needed(place: &Place) {
     age(&store, &first.file);
     age(&store, &third.file);
     store.throw_versions_away("churn", Some(2), &mover("ada")).await.unwrap();
-    store.throw_runs_away(&[outer.clone()], "ada").await.unwrap();
+    store.throw_runs_away(std::slice::from_ref(&outer), "ada").await.unwrap();
     // A run that began within one that was thrown away keeps it.
     let late = store.start_run(NewRun { parent: Some(outer.clone()), ..NewRun::default() }).await.unwrap();
     let file = place.folder.path().join("plot.svg");
