@@ -28,8 +28,12 @@ usage: cargo xtask <chore>
                        write the generated pages of the guide, or fail if they are stale
   bench [NAME] [-- …]  compare with other libraries: read, candidates, agreement, scripts, predict, trees, stream (all without NAME)
   soak [--binary FILE] [NAME...]
-                       what takes too long for every change: large tables, flat memory, every level of x86-64
+                       what takes too long for every change: large tables, flat memory, every level of x86-64,
+                       the store under kills and faults
 ";
+
+/// The program that lets calls of the system fail, and the package that has it.
+const STRACE: &str = "strace";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: what takes too long for every change. Large and odd tables are written, the release binary works
 //! on them, and time, peak memory and the outcome go to `bench/results/soak.json` and `.md`, which are committed.
 
+mod store;
 mod tables;
 mod watch;
 
@@ -19,7 +20,7 @@ struct Case {
     run: fn(&mut Soak) -> Result<()>,
 }
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     Case { name: "columns", what: "20,000 columns: profiled and trained", run: columns },
     Case { name: "cells", what: "cells of 10 MB, with line breaks: profiled and trained", run: cells },
     Case { name: "levels", what: "a category with 100,000 levels: trained and predicted", run: levels },
@@ -29,6 +30,11 @@ const CASES: [Case; 6] = [
         name: "processors",
         what: "the same model from a build for every level of x86-64 that this machine has",
         run: processors,
+    },
+    Case {
+        name: "store",
+        what: "8 processes with 10,000 operations on both databases, 1,000 kills, every N-th file operation fails",
+        run: store::run,
     },
 ];
 

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that a change must pass, with the tests of all crates, doc tests, the commands of the
-//! docs, the kernels under valgrind, the store on PostgreSQL, and the promise that debug and release, one thread and two, write the same model.
+//! docs, the kernels under valgrind, the store on PostgreSQL, file operations that fail, and the promise that debug and release, one thread and two, write the same model.
 //!
-//! It needs a Rust toolchain and bash, installs valgrind and PostgreSQL where they are missing and the system's package manager lets
+//! It needs a Rust toolchain and bash, installs valgrind, PostgreSQL and strace where they are missing and the system's package manager lets
 //! it, and says at the end what it left out.
 
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::postgres::Server;
 use crate::process::{self, Result, Scratch};
-use crate::{commands, docs, install};
+use crate::{STRACE, commands, docs, install};
 
 /// Tests that ran, and what was wrong or left out.
 #[derive(Debug, Default, PartialEq)]
@@ -78,11 +78,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if fast {
         tally
             .left_out
-            .push("doc tests, the kernels under valgrind, the store on PostgreSQL, the commands of the docs, equal models (--fast)".into());
+            .push("doc tests, the kernels under valgrind, the store on PostgreSQL, file operations that fail, the commands of the docs, equal models (--fast)".into());
     } else {
         cargo_test(&["--doc"], &mut tally)?;
         check_memory(&mut tally)?;
         on_postgres(&mut tally)?;
+        with_faults(&mut tally)?;
         with_binaries(&mut tally)?;
     }
     if tally.ignored > 0 {
@@ -134,6 +135,22 @@ fn on_postgres(tally: &mut Tally) -> Result<()> {
         tally.failures.push("the store on PostgreSQL (see above)".into());
     }
     // They were counted as ignored before.
+    tally.ignored = tally.ignored.saturating_sub(tally.passed - passed);
+    Ok(())
+}
+
+/// The tests in which file operations fail.
+fn with_faults(tally: &mut Tally) -> Result<()> {
+    if !install::has(STRACE, STRACE) {
+        tally.left_out.push("file operations that fail: strace is not installed".into());
+        return Ok(());
+    }
+    let filter = ["--", "--ignored", "faults::"];
+    let command = process::cargo(["test", "--workspace", "--locked", "--test", "cli"].iter().chain(&filter));
+    let passed = tally.passed;
+    if !process::watched(command, |line| tally.line(line))? {
+        tally.failures.push("file operations that fail (see above)".into());
+    }
     tally.ignored = tally.ignored.saturating_sub(tally.passed - passed);
     Ok(())
 }

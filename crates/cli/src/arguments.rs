@@ -43,6 +43,7 @@ pub(crate) fn command() -> Command {
         .subcommand(store::retrain())
         .subcommand(project::init())
         .subcommand(project::test())
+        .subcommand(store::gc())
         .subcommand(example())
         .subcommand(docs())
 }

@@ -5,6 +5,7 @@ mod check;
 mod docs;
 mod evaluate;
 mod example;
+mod gc;
 mod init;
 mod keep;
 mod models;
@@ -50,6 +51,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("retrain", matches)) => retrain::run(matches),
         Some(("init", matches)) => init::run(matches),
         Some(("test", matches)) => test::run(matches),
+        Some(("gc", matches)) => gc::run(matches),
         Some(("example", matches)) => example::run(matches),
         Some(("docs", matches)) => docs::run(matches),
         _ => unreachable!("invariant: clap lets no other command through"),

@@ -16,7 +16,7 @@ use tabwright_model::model::Predictor;
 use crate::error::Failure;
 
 pub(crate) use document::in_text;
-pub(crate) use tabwright_report::text::{count, counted, number, percent, seconds};
+pub(crate) use tabwright_report::text::{bytes, count, counted, number, percent, seconds};
 
 /// Says on stderr what ended the command.
 pub(crate) fn report(failure: &Failure) {
@@ -24,6 +24,11 @@ pub(crate) fn report(failure: &Failure) {
     let mark = if stderr.is_terminal() { "\x1b[31;1merror:\x1b[0m" } else { "error:" };
     // Where stderr is gone, the exit code still speaks.
     let _ = writeln!(stderr, "{mark} {}", visible(&failure.message));
+}
+
+/// Says on stderr what a user may want to know.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {}", visible(text));
 }
 
 /// A text whose control characters cannot reach the terminal: names of columns and cells come from files.

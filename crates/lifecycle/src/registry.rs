@@ -63,12 +63,13 @@ pub async fn register(store: &Store, artifact: &Artifact, about: &Registered, mo
     Ok(store.register(&new, about.alias.as_deref(), mover).await?)
 }
 
-/// Keeps the file of a model; one that is there and whole is left as it is.
+/// Keeps the file of a model; one that is there and whole is left as it is, and claimed, so that nobody frees it before the
+/// version refers to it.
 fn keep(store: &Store, artifact: &Artifact) -> Result<(String, u64)> {
     let files = store.files();
     let name = Files::model_name(artifact.content_id())?;
     let path = files.path(&name)?;
-    if files.has(&name)? && crate::file::load(&path).is_ok_and(|known| known.content_id() == artifact.content_id()) {
+    if files.claim(&name)? && crate::file::load(&path).is_ok_and(|known| known.content_id() == artifact.content_id()) {
         let size = path.metadata().map_err(|source| Error::Read { path, source })?.len();
         return Ok((name, size));
     }
@@ -127,14 +128,12 @@ pub async fn load(store: &Store, reference: &Reference) -> Result<(Version, Arti
 /// As [`load`].
 pub fn of_version(store: &Store, version: &Version) -> Result<Artifact> {
     let registered = &version.registered;
-    let path = store.files().path(&registered.file)?;
     let named = format!("{}:{}", registered.name, version.version);
-    if !store.files().has(&registered.file)? {
-        return Err(Error::Data(format!(
-            "the file of {named} is missing: {} (put it back from a copy of the home, or train again)",
-            path.display()
-        )));
-    }
+    let path = store.files().locate(&registered.file).map_err(|e| {
+        Error::Data(format!(
+            "{named} cannot be loaded: {e} (put the file back from a copy of the home, or train again)"
+        ))
+    })?;
     let mut artifact = crate::file::load(&path)?;
     if artifact.content_id() != registered.content_id {
         return Err(Error::Data(format!("{}: it holds another model than {named}", path.display())));

@@ -59,14 +59,18 @@ pub fn percent(share: f64) -> String {
     }
 }
 
-/// A number of bytes.
+/// A size with three digits.
 pub fn bytes(n: u64) -> String {
-    match n {
-        0..1_000 => format!("{n} bytes"),
-        1_000..1_000_000 => format!("{:.1} kB", n as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
-        _ => format!("{:.2} GB", n as f64 / 1e9),
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if n < 1_000 {
+        return counted(usize::try_from(n).unwrap_or(usize::MAX), "byte");
     }
+    let (mut size, mut unit) = (n as f64 / 1e3, 0);
+    while size >= 999.5 && unit + 1 < UNITS.len() {
+        (size, unit) = (size / 1e3, unit + 1);
+    }
+    let digits = if size < 9.995 { 2 } else { usize::from(size < 99.95) };
+    format!("{size:.digits$} {}", UNITS[unit])
 }
 
 #[cfg(test)]
@@ -85,6 +89,9 @@ mod tests {
             [0.00002, 0.0123, 0.5, 2.345, 125.0].map(seconds),
             ["20 µs", "12.3 ms", "500 ms", "2.35 s", "2 min 5 s"]
         );
-        assert_eq!([12, 45_678, 1_200_000].map(bytes), ["12 bytes", "45.7 kB", "1.2 MB"]);
+        assert_eq!(
+            [0, 1, 999, 1_000, 15_820, 999_600, 1_234_567, u64::MAX].map(bytes),
+            ["0 bytes", "1 byte", "999 bytes", "1.00 kB", "15.8 kB", "1.00 MB", "1.23 MB", "18446744 TB"]
+        );
     }
 }

@@ -4,6 +4,8 @@
 //! Numbers that are "not a number" are stored as NULL: SQLite knows no other form, and PostgreSQL would sort them above all
 //! others.
 
+mod compact;
+mod identity;
 mod migrate;
 
 use std::path::{Path, PathBuf};
@@ -72,6 +74,9 @@ impl std::fmt::Debug for Location {
 /// Connections that are open at once, at most.
 const CONNECTIONS: u32 = 4;
 
+/// Keeps two processes from making the schema of one PostgreSQL database at once; any number that no other program uses.
+const SCHEMA_LOCK: i64 = 0x7461_6278;
+
 /// A database, open and of the newest layout.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
@@ -94,16 +99,23 @@ impl Database {
         let place = location.shown();
         let told = |e: sqlx::Error| opening(&place, wait, e);
         let options = url.parse::<AnyConnectOptions>().map_err(told)?.disable_statement_logging();
+        // Of several processes that make the schema at once, each but the first would fail.
+        let first_setup = match dialect {
+            Dialect::Sqlite => String::new(),
+            Dialect::Postgres => {
+                format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK}); CREATE SCHEMA IF NOT EXISTS tabwright;")
+            }
+        };
         let setup = match dialect {
             Dialect::Sqlite => format!(
                 "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
                 wait.as_millis()
             ),
-            Dialect::Postgres => "CREATE SCHEMA IF NOT EXISTS tabwright; SET search_path TO tabwright".to_owned(),
+            Dialect::Postgres => "SET search_path TO tabwright".to_owned(),
         };
         // The pool would try a connection that cannot be set up again and again until the wait is over, and not say why.
         let mut first = options.connect().await.map_err(told)?;
-        let done = sqlx::raw_sql(AssertSqlSafe(setup.clone())).execute(&mut first).await;
+        let done = sqlx::raw_sql(AssertSqlSafe(first_setup + &setup)).execute(&mut first).await;
         done.map_err(told)?;
         first.close().await.map_err(told)?;
         let pool = AnyPoolOptions::new()
@@ -119,6 +131,9 @@ impl Database {
             .map_err(told)?;
         let database = Database { pool, dialect, place, wait };
         migrate::run(&database).await?;
+        if let Location::Sqlite(path) = location {
+            database.check_copy(path).await?;
+        }
         Ok(database)
     }
 
@@ -194,7 +209,9 @@ fn explained(place: &str, wait: Duration, error: &sqlx::Error) -> Option<Error> 
     const BUSY: u32 = 5;
     const LOCKED: u32 = 6;
     const READ_ONLY: u32 = 8;
+    const IO: u32 = 10;
     const CORRUPT: u32 = 11;
+    const FULL: u32 = 13;
     const CANNOT_OPEN: u32 = 14;
     const NO_DATABASE: u32 = 26;
     let place = place.to_owned();
@@ -210,6 +227,15 @@ fn explained(place: &str, wait: Duration, error: &sqlx::Error) -> Option<Error> 
         CORRUPT | NO_DATABASE => Some(Error::Corrupt { place, why: error.message().to_owned() }),
         READ_ONLY => {
             Some(Error::Open { place, why: "it cannot be written; check who owns the file and its folder".into() })
+        }
+        FULL => {
+            let why =
+                "the disk is full; make room (`tabwright gc` frees what is in the trash), and try again".to_owned();
+            Some(Error::Database { place, why })
+        }
+        IO => {
+            let why = format!("{}; check whether the disk is full, or failing", error.message());
+            Some(Error::Database { place, why })
         }
         CANNOT_OPEN => {
             let why = "its folder is not there, or it or the folder cannot be written".to_owned();

@@ -101,6 +101,17 @@ pub enum Error {
         /// What the database said.
         why: String,
     },
+    /// The database file is a copy that is not whole.
+    #[error(
+        "{place} is a copy that was made while others wrote to the home, and is not whole ({why}). Copy the home again while \
+         nothing works in it, or recover what can be read: sqlite3 {place} .recover | sqlite3 recovered.db"
+    )]
+    Copied {
+        /// The database.
+        place: String,
+        /// What the database said.
+        why: String,
+    },
     /// The database cannot be reached or opened.
     #[error("{place} cannot be opened: {why}")]
     Open {
@@ -139,7 +150,11 @@ impl Error {
             | Error::Ambiguous { .. }
             | Error::Filter(_)
             | Error::Conflict(_) => Fault::Usage,
-            Error::Invalid(_) | Error::Damaged { .. } | Error::Corrupt { .. } | Error::TooNew { .. } => Fault::Data,
+            Error::Invalid(_)
+            | Error::Damaged { .. }
+            | Error::Corrupt { .. }
+            | Error::Copied { .. }
+            | Error::TooNew { .. } => Fault::Data,
             Error::File { .. } | Error::Locked { .. } | Error::Open { .. } | Error::Database { .. } => Fault::Failed,
         }
     }

@@ -1,13 +1,19 @@
 //! Files by what they hold: a model under its content id, any other file under the hash of its bytes. Each is written once,
 //! whole, and never changed.
 
+mod hold;
+mod sweep;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tabwright_data::Destination;
 
 use crate::error::{Error, Result};
+
+pub(crate) use sweep::Unused;
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 256 * 1024;
@@ -16,11 +22,13 @@ const BUFFER: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub struct Files {
     folder: PathBuf,
+    wait: Duration,
 }
 
 impl Files {
-    pub(crate) fn at(folder: PathBuf) -> Self {
-        Files { folder }
+    /// The files of a folder. `wait` is how long to wait for another process that takes files away.
+    pub(crate) fn at(folder: PathBuf, wait: Duration) -> Self {
+        Files { folder, wait }
     }
 
     /// The name of the file of a model, below the folder: `models/ab/….tw`.
@@ -49,7 +57,45 @@ impl Files {
     /// # Errors
     /// As [`Files::path`].
     pub fn has(&self, name: &str) -> Result<bool> {
-        Ok(self.path(name)?.symlink_metadata().is_ok_and(|m| m.is_file()))
+        let path = self.path(name)?;
+        Ok(self.link_on_the_way(&path).is_none() && path.is_file())
+    }
+
+    /// Where a file lies that is there. A link in its place, or in that of a folder above it, is refused: it may lead out of
+    /// the home.
+    ///
+    /// # Errors
+    /// As [`Files::path`]; [`Error::Damaged`] for a link, and where there is no file.
+    pub fn locate(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path(name)?;
+        if let Some(link) = self.link_on_the_way(&path) {
+            let why = "a link stands where the home keeps a file of its own; put the file itself there".to_owned();
+            return Err(Error::Damaged { path: link.to_owned(), why });
+        }
+        match path.is_file() {
+            true => Ok(path),
+            false => Err(Error::Damaged { path, why: "the file is missing".into() }),
+        }
+    }
+
+    /// The first link from a file up to the folder, which may be one itself.
+    fn link_on_the_way<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        path.ancestors().take_while(|above| *above != self.folder).find(|above| above.is_symlink())
+    }
+
+    /// Whether a file is there, marked as in use from now on: until it is referred to, nobody takes it away. A file that cannot
+    /// be marked counts as missing, so that it is written again.
+    ///
+    /// # Errors
+    /// As [`Files::path`], and if another process takes files away for too long.
+    pub fn claim(&self, name: &str) -> Result<bool> {
+        let _held = self.hold()?;
+        if !self.has(name)? {
+            return Ok(false);
+        }
+        let path = self.path(name)?;
+        let marked = File::options().write(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        Ok(marked.is_ok())
     }
 
     /// Writes a file under a name, durably; what is there of that name is replaced in one step. Returns its size.
@@ -58,11 +104,13 @@ impl Files {
     /// [`Error::File`]; then nothing is there that was not there before.
     pub fn write(&self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u64> {
         let path = self.path(name)?;
+        let _held = self.hold()?;
         let write = || -> io::Result<()> {
-            self.make_folders(&path)?;
-            if path.is_symlink() {
-                return Err(io::Error::other("a link stands in its place; take it away"));
+            if let Some(link) = self.link_on_the_way(&path) {
+                let why = format!("a link stands in its place ({}); take it away", link.display());
+                return Err(io::Error::other(why));
             }
+            self.make_folders(&path)?;
             let mut file = Destination::create_file(&path)?;
             content(&mut file)?;
             file.finish()
@@ -93,7 +141,7 @@ impl Files {
         let hash = hasher.finalize();
         let hex = hash.to_hex();
         let name = format!("files/{}/{hex}", &hex[..2]);
-        if self.has(&name)? {
+        if self.claim(&name)? {
             return Ok((name, metadata.len()));
         }
         let mut again = blake3::Hasher::new();
@@ -148,7 +196,7 @@ mod tests {
     #[test]
     fn equal_files_are_kept_once_and_under_their_hash() {
         let folder = tempfile::tempdir().unwrap();
-        let files = Files::at(folder.path().join("artifacts"));
+        let files = Files::at(folder.path().join("artifacts"), crate::WAIT);
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));
         std::fs::write(&a, "same").unwrap();
         std::fs::write(&b, "same").unwrap();
@@ -162,7 +210,7 @@ mod tests {
     #[test]
     fn a_failed_write_leaves_nothing_and_what_was_there_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let files = Files::at(folder.path().to_owned());
+        let files = Files::at(folder.path().to_owned(), crate::WAIT);
         files.write("models/x", |out| out.write_all(b"old")).unwrap();
         let half = files.write("models/x", |out| {
             out.write_all(b"half")?;
@@ -177,7 +225,7 @@ mod tests {
     #[test]
     fn names_and_links_lead_nowhere_else() {
         let folder = tempfile::tempdir().unwrap();
-        let files = Files::at(folder.path().join("artifacts"));
+        let files = Files::at(folder.path().join("artifacts"), crate::WAIT);
         assert!(files.path("../secret").is_err());
         std::fs::create_dir_all(folder.path().join("artifacts/models")).unwrap();
         std::fs::write(folder.path().join("secret"), "keep me").unwrap();
@@ -187,5 +235,15 @@ mod tests {
         assert!(error.contains("a link stands in its place"), "{error}");
         assert_eq!(std::fs::read(folder.path().join("secret")).unwrap(), b"keep me");
         assert!(Files::model_name("blake3:../..").is_err());
+        std::fs::create_dir_all(folder.path().join("outside/cd")).unwrap();
+        std::fs::write(folder.path().join("outside/cd/y"), "theirs").unwrap();
+        std::os::unix::fs::symlink("../../outside/cd", folder.path().join("artifacts/models/cd")).unwrap();
+        for name in ["models/x", "models/cd/y"] {
+            let error = files.locate(name).unwrap_err().to_string();
+            assert!(error.contains("a link stands where the home keeps a file of its own"), "{error}");
+            assert!(!files.has(name).unwrap() && !files.claim(name).unwrap());
+        }
+        assert!(files.write("models/cd/z", |out| out.write_all(b"new")).is_err());
+        assert!(!folder.path().join("outside/cd/z").exists());
     }
 }

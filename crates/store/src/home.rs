@@ -1,7 +1,9 @@
 //! The home: the folder that keeps the database and the files of a project, and the marks of runs that are under way.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 
@@ -96,6 +98,17 @@ impl Home {
         !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
     }
 
+    /// Takes marks away that nobody holds and that say nothing any more, once they are older than a moment.
+    pub(crate) fn sweep_marks(&self, running: &HashSet<String>, until: SystemTime) {
+        let marks = std::fs::read_dir(self.running()).into_iter().flatten().flatten();
+        for mark in marks.filter(|m| m.metadata().and_then(|m| m.modified()).is_ok_and(|at| at <= until)) {
+            let name = mark.file_name().to_string_lossy().into_owned();
+            if let Some(run_id) = name.strip_suffix(".lock").filter(|id| !running.contains(*id) && self.has_died(id)) {
+                self.unmark(run_id);
+            }
+        }
+    }
+
     /// Takes the mark of a dead run away.
     pub(crate) fn unmark(&self, run_id: &str) {
         // A mark that stays says no more than what the database says already.
@@ -103,15 +116,16 @@ impl Home {
     }
 }
 
-/// The mark of a run under way; dropped, it is taken away.
+/// The mark of a run under way. Dropped, it stays, and nobody holds it: the next look finds that the run has died.
 #[derive(Debug)]
 pub(crate) struct RunningMark {
     path: PathBuf,
     _file: File,
 }
 
-impl Drop for RunningMark {
-    fn drop(&mut self) {
+impl RunningMark {
+    /// Takes the mark away: the store knows how the run ended.
+    pub(crate) fn take_away(self) {
         let _ = std::fs::remove_file(&self.path);
     }
 }

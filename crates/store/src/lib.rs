@@ -32,6 +32,7 @@ mod database;
 pub mod error;
 pub mod files;
 mod float;
+pub mod gc;
 pub mod home;
 mod id;
 pub mod model;
@@ -39,6 +40,7 @@ pub mod name;
 pub mod reference;
 pub mod run;
 pub mod time;
+mod trash;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,13 +48,15 @@ use std::time::Duration;
 pub use database::Location;
 pub use error::{Error, Fault, Result};
 pub use files::Files;
+pub use gc::{Cleaning, Freed};
 pub use home::Home;
-pub use model::{Action, Model, Move, Mover, NewMove, NewVersion, Version};
+pub use model::{Action, Happened, Model, Move, Mover, NewMove, NewVersion, Version, VersionEvent};
 pub use reference::{CHALLENGER, CHAMPION, Reference, Which};
 pub use run::{
     ActiveRun, Batch, Measured, MetricPoint, MetricSummary, NewRun, Order, Page, Run, RunDocument, RunFile, Search,
     Status, greater_is_better,
 };
+pub use trash::Deletion;
 
 use database::Database;
 use time::Micros;
@@ -104,7 +108,7 @@ impl Store {
     pub async fn open(options: &StoreOptions) -> Result<Self> {
         options.home.create()?;
         let database = Database::open(&options.location, options.wait).await?;
-        let files = Files::at(options.home.artifacts());
+        let files = Files::at(options.home.artifacts(), options.wait);
         let inner = Inner { database, files, home: options.home.clone(), clock: options.clock };
         Ok(Store { inner: Arc::new(inner) })
     }

@@ -3,14 +3,17 @@
 mod alias;
 mod read;
 mod register;
+mod trash;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Deletion;
 use crate::time::Micros;
 
 pub use alias::{Mover, NewMove};
+pub use trash::{Happened, VersionEvent};
 
 /// What is registered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -48,8 +51,8 @@ pub struct Version {
     pub version: u64,
     /// When it was registered.
     pub created: Micros,
-    /// Whether it was thrown away.
-    pub deleted: bool,
+    /// When it was thrown away, and by whom; none of one that is not in the trash.
+    pub deleted: Option<Deletion>,
     /// All that was registered.
     pub registered: NewVersion,
 }

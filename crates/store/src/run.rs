@@ -1,9 +1,11 @@
 //! Runs: what is recorded of a training, an evaluation, or anything that a program does.
 
 mod active;
+mod hint;
 mod query;
 mod read;
 mod search;
+mod trash;
 mod write;
 
 use std::collections::BTreeMap;
@@ -15,6 +17,7 @@ pub use query::{Order, SortField};
 pub use read::MetricPoint;
 pub use search::{Page, Search};
 
+use crate::Deletion;
 use crate::error::{Error, Result};
 use crate::time::Micros;
 
@@ -230,8 +233,8 @@ pub struct Run {
     pub metrics: BTreeMap<String, MetricSummary>,
     /// Files.
     pub files: Vec<RunFile>,
-    /// Whether it was thrown away.
-    pub deleted: bool,
+    /// When it was thrown away, and by whom; none of one that is not in the trash.
+    pub deleted: Option<Deletion>,
 }
 
 impl Run {

@@ -1,5 +1,7 @@
 //! Moments as the store keeps them: microseconds since 1970, UTC.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, Unit, civil, tz::TimeZone};
 
 use crate::error::{Error, Result};
@@ -46,6 +48,27 @@ pub fn parse(text: &str) -> Result<Micros> {
     })
 }
 
+/// Units of a time span, and the seconds of each.
+const UNITS: [(char, u64); 5] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400), ('w', 604_800)];
+
+/// Reads a time span, such as `30d`: a whole number and a unit.
+///
+/// # Errors
+/// [`Error::Invalid`] for any other text.
+pub fn parse_span(text: &str) -> Result<Duration> {
+    let unit = UNITS.into_iter().find(|(unit, _)| text.ends_with(*unit));
+    let seconds = unit.and_then(|(unit, seconds)| {
+        let number = text.strip_suffix(unit)?;
+        number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse::<u64>().ok()?.checked_mul(seconds))?
+    });
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        let shown = crate::name::shown(text);
+        Error::Invalid(format!(
+            "{shown} is no time span; write a whole number and a unit: s, m, h, d or w, such as 30d"
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +84,18 @@ mod tests {
         assert_eq!(to_text(parse("2026-11-27").unwrap()), "2026-11-27T23:59:59.999999Z");
         for text in ["", "yesterday", "27.11.2026", "2026-13-01", "12:00"] {
             assert!(parse(text).unwrap_err().to_string().contains("2026-11-27T10:30:00"), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_a_number_and_a_unit() {
+        for (text, seconds) in [("30d", 2_592_000), ("0s", 0), ("90m", 5_400), ("2w", 1_209_600), ("24h", 86_400)] {
+            assert_eq!(parse_span(text).unwrap(), Duration::from_secs(seconds), "{text}");
+        }
+        for text in
+            ["", "d", "30", "30 d", "-1d", "+1d", "1.5d", "30D", "30y", "99999999999999999999d", "9999999999999999w"]
+        {
+            assert!(parse_span(text).unwrap_err().to_string().contains("such as 30d"), "{text}");
         }
     }
 }

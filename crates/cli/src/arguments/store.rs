@@ -6,8 +6,8 @@ use super::{json, list, no_record, reading, with_configuration};
 
 /// `runs`.
 pub(super) fn runs() -> Command {
-    Command::new("runs")
-        .about("Find, show, compare and bring in the runs that were recorded")
+    let command = Command::new("runs")
+        .about("Find, show, compare, bring in and throw away the runs that were recorded")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
@@ -63,7 +63,8 @@ pub(super) fn runs() -> Command {
                         .help("Files that end in .run.json"),
                 )
                 .arg(json()),
-        ))
+        ));
+    runs_trash(command)
 }
 
 fn runs_list() -> Command {
@@ -107,6 +108,53 @@ fn runs_list() -> Command {
                 .help("Also the runs within runs, such as the candidates of a training"),
         )
         .arg(Arg::new("parent").long("parent").value_name("RUN").help("The runs within this one alone"))
+        .arg(
+            Arg::new("deleted").long("deleted").action(ArgAction::SetTrue).help("The runs in the trash, and no others"),
+        )
+        .arg(json());
+    with_configuration(command)
+}
+
+/// Throws runs away, and brings them back.
+fn runs_trash(command: Command) -> Command {
+    let runs = || {
+        let help = "Ids, or their first four digits or more";
+        Arg::new("runs").value_name("RUN").num_args(1..).required(true).help(help)
+    };
+    command
+        .subcommand(with_configuration(
+            Command::new("rm")
+                .about("Throw runs away, each with those within it. They can be brought back until `tabwright gc` frees them")
+                .arg(runs())
+                .arg(json()),
+        ))
+        .subcommand(with_configuration(
+            Command::new("restore").about("Bring runs back from the trash").arg(runs()).arg(json()),
+        ))
+}
+
+/// `gc`.
+pub(super) fn gc() -> Command {
+    let command = Command::new("gc")
+        .about("Free the disk: what has been in the trash for long, and files that nothing refers to")
+        .after_help(
+            "What an alias, a run under way or a version that is not thrown away needs is never freed, nor is a file that \
+             was written within the last hour.\n\n\
+             Examples:\n  tabwright gc --dry-run\n  tabwright gc --older-than 7d",
+        )
+        .arg(
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .help("Free nothing, and say what would be freed"),
+        )
+        .arg(
+            Arg::new("older-than")
+                .long("older-than")
+                .value_name("SPAN")
+                .default_value("30d")
+                .help("How long something must have been in the trash: a whole number and s, m, h, d or w"),
+        )
         .arg(json());
     with_configuration(command)
 }
@@ -119,7 +167,7 @@ pub(super) fn models() -> Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .subcommand(with_configuration(
-            Command::new("list").about("List the registered models").arg(json()),
+            Command::new("list").about("List the registered models").arg(deleted()).arg(json()),
         ))
         .subcommand(with_configuration(
             Command::new("show")
@@ -128,6 +176,7 @@ pub(super) fn models() -> Command {
                 .arg(Arg::new("at").long("at").value_name("TIME").help(
                     "Which version each alias meant then: 2026-11-27 (its end) or 2026-11-27T10:30:00 (UTC, or with an offset)",
                 ))
+                .arg(deleted())
                 .arg(json()),
         ))
         .subcommand(with_configuration(register()))
@@ -162,6 +211,32 @@ pub(super) fn models() -> Command {
                 )
                 .arg(json()),
         ))
+        .subcommand(with_configuration(
+            Command::new("rm")
+                .about(
+                    "Throw a version away, or a model with all its versions. They can be brought back until `tabwright gc` \
+                     frees them; numbers are never used again",
+                )
+                .arg(version_or_all())
+                .arg(why())
+                .arg(json()),
+        ))
+        .subcommand(with_configuration(
+            Command::new("restore")
+                .about("Bring a version back from the trash, or all versions of a model")
+                .arg(version_or_all())
+                .arg(why())
+                .arg(json()),
+        ))
+}
+
+fn version_or_all() -> Arg {
+    let help = "NAME:VERSION, or NAME: all of its versions";
+    Arg::new("model").value_name("NAME[:VERSION]").required(true).help(help)
+}
+
+fn deleted() -> Arg {
+    Arg::new("deleted").long("deleted").action(ArgAction::SetTrue).help("The versions in the trash, and no others")
 }
 
 fn diff() -> Command {

@@ -3,6 +3,7 @@
 mod diff;
 mod promote;
 mod show;
+mod trash;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,9 +13,9 @@ use serde_json::{Value, json};
 use tabwright_lifecycle::error::{Error, Exit};
 use tabwright_lifecycle::registry::{self, Registered, promote::config_of_run, reproduce};
 use tabwright_lifecycle::train::Surroundings;
-use tabwright_store::{Action, CHAMPION, Move, NewMove, Reference, Version, time};
+use tabwright_store::{Action, CHAMPION, Move, NewMove, Reference, Version, VersionEvent, time};
 
-use super::runs::pair;
+use super::runs::{deletion_json, pair};
 use super::{configuration, context, mover, stop_on_signal, texts};
 use crate::error::Failure;
 use crate::home::OpenHome;
@@ -30,6 +31,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("alias", matches)) => alias(matches),
         Some(("diff", matches)) => diff::run(matches),
         Some(("reproduce", matches)) => reproduce(matches),
+        Some(("rm", matches)) => trash::throw_away(matches),
+        Some(("restore", matches)) => trash::restore(matches),
         _ => unreachable!("invariant: clap lets no other command through"),
     }
 }
@@ -45,7 +48,7 @@ fn reference(matches: &ArgMatches) -> Result<Reference, Failure> {
 /// A version as `models show --json` has it.
 fn version_json(version: &Version) -> Value {
     let registered = &version.registered;
-    json!({
+    let mut document = json!({
         "version": version.version,
         "content_id": registered.content_id,
         "run_id": Some(&registered.run_id).filter(|id| !id.is_empty()),
@@ -55,6 +58,20 @@ fn version_json(version: &Version) -> Value {
         "tags": registered.tags,
         "type": registered.info["type"],
         "size": registered.size,
+    });
+    if let Some(deletion) = &version.deleted {
+        document["deleted"] = deletion_json(deletion);
+    }
+    document
+}
+
+fn event_json(event: &VersionEvent) -> Value {
+    json!({
+        "version": event.version,
+        "event": event.what.name(),
+        "at": time::to_text(event.at),
+        "who": event.who,
+        "why": event.why,
     })
 }
 
@@ -74,7 +91,17 @@ fn move_json(one: &Move) -> Value {
 fn register(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let name = text(matches, "name");
     tabwright_store::name::check("the model name", name).map_err(Error::from)?;
-    let artifact = tabwright_lifecycle::file::load(Path::new(text(matches, "file")))?;
+    let file = text(matches, "file");
+    let artifact = tabwright_lifecycle::file::load(Path::new(file)).map_err(|error| match error {
+        Error::Artifact { source: tabwright_model::Error::NotAModel(_), .. } => Failure {
+            exit: Exit::Data,
+            message: format!(
+                "{file} is no model file; `models register` takes one that `tabwright train` wrote (.tw). To train from a \
+                 table and register the model: tabwright train {file} --target COL --name {name}"
+            ),
+        },
+        other => other.into(),
+    })?;
     let tags = texts(matches, "tag").iter().map(|t| pair(t)).collect::<Result<_, _>>()?;
     let home = OpenHome::open(&configuration(matches, true)?)?;
     let about = Registered {

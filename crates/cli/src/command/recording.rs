@@ -114,7 +114,7 @@ impl Ended {
         let (store, active) = self.started?;
         let answer = self.runtime.block_on(async {
             let work = async {
-                store.record(documents).await?;
+                active.finish_as(documents).await?;
                 let answer = more(&store).await?;
                 store.close().await;
                 Ok(answer)
@@ -123,7 +123,6 @@ impl Ended {
             let late = |_| Error::from(tabwright_store::Error::Locked { place, seconds: PATIENCE.as_secs() });
             tokio::time::timeout(PATIENCE, work).await.map_err(late)?
         });
-        drop(active);
         self.runtime.shutdown_background();
         answer
     }

@@ -3,6 +3,7 @@
 mod compare;
 mod list;
 mod show;
+mod trash;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use serde_json::{Map, Value, json};
 use tabwright_lifecycle::registry;
-use tabwright_store::{Batch, Run, time};
+use tabwright_store::{Batch, Deletion, Run, time};
 
 use super::{configuration, mover, texts};
 use crate::error::Failure;
@@ -26,6 +27,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("compare", matches)) => compare::run(matches),
         Some(("tag", matches)) => tag(matches),
         Some(("import", matches)) => import(matches),
+        Some(("rm", matches)) => trash::throw_away(matches),
+        Some(("restore", matches)) => trash::restore(matches),
         _ => unreachable!("invariant: clap lets no other command through"),
     }
 }
@@ -33,7 +36,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 /// A run as `runs list --json` has it.
 fn to_json(run: &Run) -> Value {
     let metrics = run.metrics.iter().map(|(name, metric)| (name.clone(), number(metric.last)));
-    json!({
+    let mut document = json!({
         "run_id": run.run_id,
         "name": run.run.name,
         "kind": run.run.kind,
@@ -49,7 +52,16 @@ fn to_json(run: &Run) -> Value {
         "metrics": metrics.collect::<Map<_, _>>(),
         "tags": run.tags,
         "note": run.note,
-    })
+    });
+    if let Some(deletion) = &run.deleted {
+        document["deleted"] = deletion_json(deletion);
+    }
+    document
+}
+
+/// When something was thrown away, and by whom.
+pub(super) fn deletion_json(deletion: &Deletion) -> Value {
+    json!({ "at": time::to_text(deletion.at), "who": deletion.who })
 }
 
 /// A number in JSON; those that JSON has none for are texts.

@@ -5,6 +5,8 @@ mod bad_input;
 mod card;
 mod commands;
 mod diff;
+mod faults;
+mod housekeeping;
 mod odd_input;
 mod project;
 mod registry;

@@ -43,6 +43,8 @@ fn a_name_registers_versions_and_means_a_model_everywhere() {
     place.run("show chrun").exit(2).says("did you mean `churn`?");
     place.run("show churn@shadow").exit(2).says("there is no alias `churn@shadow`; it has champion");
     place.run("show churn:x").exit(2).says("versions count from 1");
+    let table = place.run("models register churn.csv --name churn").exit(3);
+    table.says("churn.csv is no model file").says("tabwright train churn.csv --target COL --name churn");
 }
 
 #[test]
@@ -238,7 +240,7 @@ fn a_missing_or_damaged_model_file_is_said() {
     std::fs::write(&file, bytes).unwrap();
     place.run("show churn").exit(3).says("checksum does not match");
     std::fs::remove_file(&file).unwrap();
-    place.run("show churn").exit(3).says("the file of churn:1 is missing");
+    place.run("show churn").exit(3).says("churn:1 cannot be loaded").says("the file is missing");
     place.version("logistic_regression");
     assert!(std::path::Path::new(&file).is_file(), "training again puts it back");
     place.run("show churn:1").ok();

@@ -123,6 +123,8 @@ fn a_wrong_filter_is_said_with_its_place() {
     says("metric.roc_auc > 0.5", "did you mean `metrics.roc_auc`?");
     says("status = 'done'", "there is no status 'done'");
     says("name = 'x'; drop table runs", "a filter is one condition");
+    let slip = place.run("runs list --json --sort metrics.rocauc").ok();
+    slip.says("note: no run has a metric `rocauc` (did you mean `roc_auc`?)").json();
     place
         .run("runs list --sort roc_auc")
         .exit(2)

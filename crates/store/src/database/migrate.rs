@@ -8,7 +8,7 @@ use super::{Database, Dialect, get};
 use crate::error::{Error, Result};
 
 /// The steps, in order. The version of a layout is the number of steps that it took.
-const STEPS: [&str; 1] = [include_str!("1.sql")];
+const STEPS: [&str; 2] = [include_str!("1.sql"), include_str!("2.sql")];
 
 /// Keeps two processes from migrating one PostgreSQL database at once; any number that no other program uses.
 const ADVISORY_LOCK: i64 = 0x7461_6277;

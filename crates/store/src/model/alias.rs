@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// Keeps all others from changing a model until the transaction ends. Returns its key.
-    pub(super) async fn lock_model(&self, tx: &mut Tx, model: &str) -> Result<i64> {
+    pub(crate) async fn lock_model(&self, tx: &mut Tx, model: &str) -> Result<i64> {
         let told = |e| self.database().error(e);
         let update = sqlx::query("UPDATE models SET last_version = last_version WHERE name = $1 RETURNING id");
         match update.bind(model).fetch_optional(&mut **tx).await.map_err(told)? {
@@ -187,9 +187,9 @@ impl Store {
         let row = query.bind(model).bind(version as i64).fetch_optional(&mut **tx).await.map_err(told)?;
         match row.map(|row| get::<Option<i64>>(&row, 0)).transpose().map_err(told)? {
             Some(None) => Ok(()),
-            Some(Some(_)) => {
-                Err(Error::Conflict(format!("version {version} was thrown away; no alias can point to it")))
-            }
+            Some(Some(_)) => Err(Error::Conflict(format!(
+                "version {version} was thrown away; no alias can point to it before `tabwright models restore` brings it back"
+            ))),
             None => {
                 Err(Error::Unknown { what: "version of this model", name: version.to_string(), hint: String::new() })
             }

@@ -7,14 +7,14 @@ use sqlx::any::AnyRow;
 use tabwright_core::suggest;
 
 use super::{Model, NewVersion, Version};
-use crate::Store;
 use crate::database::get;
 use crate::error::{Error, Result};
 use crate::reference::{CHAMPION, Reference, Which};
 use crate::time::Micros;
+use crate::{Deletion, Store};
 
-const VERSIONS: &str = "SELECT v.id, v.version, v.content_id, v.file, v.size, v.run_id, v.created, v.description, v.metrics, \
-                        v.evidence, v.record, v.info, v.deleted, m.name FROM versions v JOIN models m ON m.id = v.model";
+pub(super) const VERSIONS: &str = "SELECT v.id, v.version, v.content_id, v.file, v.size, v.run_id, v.created, v.description, v.metrics, \
+                        v.evidence, v.record, v.info, v.deleted, m.name, v.deleted_by FROM versions v JOIN models m ON m.id = v.model";
 
 impl Store {
     /// Every model with its versions, by name.
@@ -89,15 +89,17 @@ impl Store {
             Which::Alias(alias) => *model.aliases.get(alias).ok_or_else(|| no_alias(&model, alias))?,
         };
         let known = model.versions.iter().map(|v| v.version).collect::<Vec<_>>();
-        let found = model.versions.into_iter().find(|v| v.version == number);
-        found.ok_or_else(|| {
-            let hint = match (known.first(), known.last()) {
-                (Some(first), Some(last)) if known.len() > 1 => format!("; there are versions {first} to {last}"),
-                (Some(only), _) => format!("; there is version {only}"),
-                _ => "; it has none".to_owned(),
-            };
-            Error::Unknown { what: "version", name: format!("{}:{number}", model.name), hint }
-        })
+        if let Some(found) = model.versions.into_iter().find(|v| v.version == number) {
+            return Ok(found);
+        }
+        let named = format!("{}:{number}", model.name);
+        let hint = match (self.absence(&model.name, number).await?, known.first(), known.last()) {
+            (Some(why), ..) => why,
+            (_, Some(first), Some(last)) if known.len() > 1 => format!("; there are versions {first} to {last}"),
+            (_, Some(only), _) => format!("; there is version {only}"),
+            _ => "; it has none".to_owned(),
+        };
+        Err(Error::Unknown { what: "version", name: named, hint })
     }
 
     pub(super) async fn version_by_number(&self, name: &str, version: u64) -> Result<Version> {
@@ -169,7 +171,7 @@ fn no_alias(model: &Model, alias: &str) -> Error {
     Error::Unknown { what: "alias", name: format!("{}@{alias}", model.name), hint }
 }
 
-fn read_version(row: &AnyRow) -> Result<Version, sqlx::Error> {
+pub(super) fn read_version(row: &AnyRow) -> Result<Version, sqlx::Error> {
     let json = |column| Ok::<_, sqlx::Error>(serde_json::from_str(&get::<String>(row, column)?).unwrap_or_default());
     let metrics: String = get(row, 8)?;
     let registered = NewVersion {
@@ -189,7 +191,7 @@ fn read_version(row: &AnyRow) -> Result<Version, sqlx::Error> {
         key: get(row, 0)?,
         version: get::<i64>(row, 1)?.unsigned_abs(),
         created: get(row, 6)?,
-        deleted: get::<Option<i64>>(row, 12)?.is_some(),
+        deleted: Deletion::read(get(row, 12)?, get(row, 14)?),
         registered,
     })
 }

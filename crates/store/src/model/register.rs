@@ -8,10 +8,11 @@ use super::{Action, NewVersion, Version};
 use crate::database::get;
 use crate::error::{Error, Result};
 use crate::reference::CHAMPION;
+use crate::time::Micros;
 use crate::{Files, Store, name};
 
 impl Store {
-    /// Registers a version under the next number, and points aliases to it: `champion` if it is the first of its name,
+    /// Registers a version under the next number, and points aliases to it: `champion` if no other of its name is there,
     /// and `alias` where one is given. The file must be there already. A version of this name, run and content that is there
     /// already is returned as it is: asking twice is as good as once.
     ///
@@ -20,36 +21,45 @@ impl Store {
     pub async fn register(&self, new: &NewVersion, alias: Option<&str>, mover: &Mover) -> Result<Version> {
         check(new)?;
         alias.map_or(Ok(()), name::check_alias)?;
-        if !self.files().has(&new.file)? {
-            let path = self.files().path(&new.file)?;
-            return Err(Error::Damaged { path, why: "the file of the version is not there".into() });
-        }
+        // From here to the end, nobody takes the file away.
+        let _held = self.files().hold()?;
+        self.files().locate(&new.file)?;
         let mut tx = self.database().write().await?;
         if let Some(known) = self.known_version(&mut tx, new).await? {
             self.database().commit(tx).await?;
             return self.version_by_number(&new.name, known).await;
         }
         let told = |e| self.database().error(e);
-        let created = self.now();
         let row = sqlx::query(
             "INSERT INTO models (name, created, description, last_version) VALUES ($1, $2, '', 1) \
              ON CONFLICT (name) DO UPDATE SET last_version = models.last_version + 1 RETURNING id, last_version",
         )
         .bind(new.name.as_str())
-        .bind(created)
+        .bind(self.now())
         .fetch_one(&mut *tx)
         .await
         .map_err(told)?;
         let (model, number): (i64, i64) = (get(&row, 0).map_err(told)?, get(&row, 1).map_err(told)?);
+        // The row of the model is ours now: what is counted stays true until the end.
+        let (created, is_first) = self.when_registered(&mut tx, model).await?;
         self.insert_version(&mut tx, model, number, created, new).await?;
-        let aliases =
-            (number == 1).then_some(CHAMPION).into_iter().chain(alias.filter(|a| number > 1 || *a != CHAMPION));
+        let aliases = is_first.then_some(CHAMPION).into_iter().chain(alias.filter(|a| !is_first || *a != CHAMPION));
         for alias in aliases {
             let to = NewMove { alias, to: Some(number.unsigned_abs()), action: Action::Registered, expected: None };
             self.write_move(&mut tx, model, &to, mover).await?;
         }
         self.database().commit(tx).await?;
         self.version_by_number(&new.name, number.unsigned_abs()).await
+    }
+
+    /// When a version that is registered now was registered: not before those before it, even if the clock jumped back. And
+    /// whether it is alone: all others are in the trash, or gone.
+    async fn when_registered(&self, tx: &mut Transaction<'static, Any>, model: i64) -> Result<(Micros, bool)> {
+        let told = |e| self.database().error(e);
+        let query = sqlx::query("SELECT MAX(created), COUNT(id) - COUNT(deleted) FROM versions WHERE model = $1");
+        let row = query.bind(model).fetch_one(&mut **tx).await.map_err(told)?;
+        let (last, others): (Option<Micros>, i64) = (get(&row, 0).map_err(told)?, get(&row, 1).map_err(told)?);
+        Ok((last.map_or(self.now(), |last| self.now().max(last)), others == 0))
     }
 
     async fn known_version(&self, tx: &mut Transaction<'static, Any>, new: &NewVersion) -> Result<Option<u64>> {

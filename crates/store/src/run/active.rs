@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Batch, Measured, NewRun, RunFile, Status};
+use super::{Batch, Measured, NewRun, RunDocument, RunFile, Status};
 use crate::error::Result;
 use crate::home::RunningMark;
 use crate::{Store, id, name};
@@ -30,7 +30,7 @@ impl Store {
         let mut tx = self.database().write().await?;
         self.write_row(&mut tx, row).await?;
         self.database().commit(tx).await?;
-        Ok(ActiveRun { store: self.clone(), run_id, _mark: mark })
+        Ok(ActiveRun { store: self.clone(), run_id, mark })
     }
 
     /// Draws an id for a run.
@@ -42,12 +42,12 @@ impl Store {
     }
 }
 
-/// A run under way.
+/// A run under way. One that is dropped before it is finished counts as killed.
 #[derive(Debug)]
 pub struct ActiveRun {
     store: Store,
     run_id: String,
-    _mark: RunningMark,
+    mark: RunningMark,
 }
 
 impl ActiveRun {
@@ -104,6 +104,18 @@ impl ActiveRun {
     /// # Errors
     /// From the database.
     pub async fn finish(self, status: Status) -> Result<()> {
-        self.store.write_end(&self.run_id, status, Some(self.store.now())).await
+        self.store.write_end(&self.run_id, status, Some(self.store.now())).await?;
+        self.mark.take_away();
+        Ok(())
+    }
+
+    /// Ends the run with documents that say how it and the runs within it ended: see [`Store::record`].
+    ///
+    /// # Errors
+    /// As [`Store::record`].
+    pub async fn finish_as(self, documents: &[RunDocument]) -> Result<()> {
+        self.store.record(documents).await?;
+        self.mark.take_away();
+        Ok(())
     }
 }

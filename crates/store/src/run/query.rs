@@ -24,7 +24,7 @@ const ATTRIBUTES: [(&str, &str, Holds); 9] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
+pub(super) enum Holds {
     Text,
     Status,
     Time,
@@ -36,14 +36,14 @@ fn attribute(name: &str) -> Option<(&'static str, Holds)> {
 }
 
 /// A field of a run that is meant.
-enum Meant {
+pub(super) enum Meant {
     Attribute(&'static str, Holds),
     Metric(String),
     Param(String),
     Tag(String),
 }
 
-fn meant(text: &str, field: &Field) -> Result<Meant, FilterError> {
+pub(super) fn meant(text: &str, field: &Field) -> Result<Meant, FilterError> {
     if field.parts.len() == 1 {
         if let Some((column, holds)) = attribute(field.first()) {
             return Ok(Meant::Attribute(column, holds));

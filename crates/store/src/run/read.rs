@@ -10,7 +10,7 @@ use super::{MetricSummary, NewRun, Run, RunFile, Status};
 use crate::database::{get, number};
 use crate::error::{Error, Result};
 use crate::time::Micros;
-use crate::{Store, id};
+use crate::{Deletion, Store, id};
 
 /// Runs that are read at a time.
 const RUNS_AT_ONCE: usize = 1_000;
@@ -99,7 +99,7 @@ impl Store {
         let rows = self
             .select(format!(
                 "SELECT r.id, r.run_id, e.project, e.name, p.run_id, r.kind, r.name, r.status, r.started, r.ended, \
-                 r.primary_metric, r.note, r.info, r.deleted FROM runs r JOIN experiments e ON e.id = r.experiment \
+                 r.primary_metric, r.note, r.info, r.deleted, r.deleted_by FROM runs r JOIN experiments e ON e.id = r.experiment \
                  LEFT JOIN runs p ON p.id = r.parent WHERE r.id IN ({list})"
             ))
             .await?;
@@ -154,7 +154,7 @@ fn read_run(row: &AnyRow) -> Result<Result<Run>, sqlx::Error> {
         info: serde_json::from_str(&info).unwrap_or_default(),
     };
     let (key, run_id, started, ended, note) = (get(row, 0)?, get(row, 1)?, get(row, 8)?, get(row, 9)?, get(row, 11)?);
-    let deleted = get::<Option<i64>>(row, 13)?.is_some();
+    let deleted = Deletion::read(get(row, 13)?, get(row, 14)?);
     Ok(Status::parse(&status).map(|status| Run {
         key,
         run_id,

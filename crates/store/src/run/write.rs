@@ -1,6 +1,6 @@
 //! Writing runs: a row, and batches of what is logged, each in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::any::{Any, AnyRow};
 use sqlx::{AssertSqlSafe, Transaction};
@@ -45,7 +45,8 @@ impl Store {
             run: &document.run,
             status: document.status,
             started: document.started,
-            ended: document.ended,
+            // The clock may have jumped back while it ran.
+            ended: document.ended.map(|ended| ended.max(document.started)),
         };
         let key = self.write_row(tx, row).await?;
         for sql in [
@@ -150,23 +151,28 @@ impl Store {
             return Ok(());
         }
         let told = |e| self.database().error(e);
-        for (name, value) in params {
-            // Returns no row where another value stands; the same value is written once more.
+        let params: Vec<(&String, &String)> = params.iter().collect();
+        for chunk in params.chunks(ROWS_AT_ONCE) {
             let mut values = Values::new(self.database().dialect);
-            values.begin();
-            values.add(name.clone())?;
-            values.add(run)?;
-            values.add(value.clone())?;
-            values.add_number(value.parse().ok().filter(|n: &f64| n.is_finite()).unwrap_or(f64::NAN))?;
-            values.end();
+            for (name, value) in chunk {
+                values.begin();
+                values.add((*name).clone())?;
+                values.add(run)?;
+                values.add((*value).clone())?;
+                values.add_number(value.parse().ok().filter(|n: &f64| n.is_finite()).unwrap_or(f64::NAN))?;
+                values.end();
+            }
+            // Returns no row where another value stands; the same value is written once more.
             let sql = format!(
                 "INSERT INTO params (name, run, value, number) VALUES {} \
                  ON CONFLICT (name, run) DO UPDATE SET value = excluded.value WHERE params.value = excluded.value \
-                 RETURNING run",
+                 RETURNING name",
                 values.sql
             );
             let insert = sqlx::query_with(AssertSqlSafe(sql), values.arguments);
-            if insert.fetch_optional(&mut **tx).await.map_err(told)?.is_none() {
+            let rows = insert.fetch_all(&mut **tx).await.map_err(told)?;
+            let written: BTreeSet<String> = rows.iter().map(|r| get(r, 0)).collect::<Result<_, _>>().map_err(told)?;
+            if let Some((name, value)) = chunk.iter().find(|(name, _)| !written.contains(*name)) {
                 let old =
                     sqlx::query("SELECT value FROM params WHERE name = $1 AND run = $2").bind(name.as_str()).bind(run);
                 let old: String = get(&old.fetch_one(&mut **tx).await.map_err(told)?, 0).map_err(told)?;
@@ -268,7 +274,10 @@ impl Store {
     /// Says how a run ended.
     pub(super) async fn write_end(&self, run_id: &str, status: Status, ended: Option<Micros>) -> Result<()> {
         let mut tx = self.database().write().await?;
-        let update = sqlx::query("UPDATE runs SET status = $1, ended = $2 WHERE run_id = $3");
+        // The clock may have jumped back while it ran.
+        let update = sqlx::query(
+            "UPDATE runs SET status = $1, ended = CASE WHEN $2 < started THEN started ELSE $2 END WHERE run_id = $3",
+        );
         let done = update.bind(status.name()).bind(ended).bind(run_id).execute(&mut *tx).await;
         done.map_err(|e| self.database().error(e))?;
         self.database().commit(tx).await

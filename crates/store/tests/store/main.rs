@@ -5,10 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod home;
+mod housekeeping;
+mod migrations;
 mod processes;
 mod registry;
 mod runs;
 mod searches;
+mod trash;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -76,6 +79,13 @@ fn version(store: &Store, name: &str, content: u8) -> NewVersion {
     let file = Files::model_name(&content_id).unwrap();
     let size = store.files().write(&file, |out| out.write_all(&[content; 10])).unwrap();
     NewVersion { name: name.into(), content_id, file, size, ..NewVersion::default() }
+}
+
+/// Makes a kept file look as if it had been written long ago.
+fn age(store: &Store, name: &str) {
+    let file = std::fs::File::options().write(true).open(store.files().path(name).unwrap()).unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(100_000);
+    file.set_modified(long_ago).unwrap();
 }
 
 fn mover(who: &str) -> Mover {

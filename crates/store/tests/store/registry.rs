@@ -55,7 +55,7 @@ async fn equal_content_is_one_file_and_asking_twice_is_once(place: &Place) {
     assert!(store.register(&new, None, &mover("ada")).await.is_err(), "a file of another content");
     new.file = format!("models/ee/{}.tw", "ee".repeat(32));
     let error = store.register(&new, None, &mover("ada")).await.unwrap_err().to_string();
-    assert!(error.contains("the file of the version is not there"), "{error}");
+    assert!(error.contains("the file is missing"), "{error}");
     assert_eq!(store.model("churn").await.unwrap().versions.len(), 2);
 }
 

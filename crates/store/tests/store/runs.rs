@@ -1,6 +1,6 @@
 //! What is logged is there, as it was logged.
 
-use tabwright_store::{Batch, Measured, NewRun, RunDocument, Status};
+use tabwright_store::{Batch, Measured, NewRun, RunDocument, Search, Status};
 
 use crate::{Place, on_both};
 
@@ -14,6 +14,8 @@ on_both![
     names_that_cannot_be_are_refused,
     a_run_is_known_by_the_beginning_of_its_id,
     many_values_are_appended_at_once,
+    many_parameters_are_written_at_once,
+    a_clock_that_jumps_back_gives_no_negative_time,
 ];
 
 async fn a_run_holds_what_was_logged(place: &Place) {
@@ -143,10 +145,10 @@ async fn runs_nest_and_a_dead_process_is_found(place: &Place) {
     let id = parent.id().to_owned();
     assert_eq!(store.run(&id).await.unwrap().status, Status::Running);
     assert_eq!(store.run(child.id()).await.unwrap().run.parent.as_ref(), Some(&id));
-    // What is left of a process that was killed: its mark, which nobody holds.
+    // What is left of a process that died, or gave up: its mark, which nobody holds.
     let mark = store.home().folder().join("running").join(format!("{id}.lock"));
     drop(parent);
-    std::fs::write(&mark, "").unwrap();
+    assert!(mark.exists());
     let found = store.run(&id).await.unwrap();
     assert_eq!((found.status, found.ended), (Status::Killed, None));
     assert_eq!(store.run(child.id()).await.unwrap().status, Status::Killed);
@@ -200,4 +202,39 @@ async fn many_values_are_appended_at_once(place: &Place) {
     let history = store.history(run.id(), "m3").await.unwrap();
     assert_eq!((history.len() as u64, history[0].value), (metrics["m3"].points, 3.0));
     assert!(history.windows(2).all(|w| w[0].step <= w[1].step));
+}
+
+async fn many_parameters_are_written_at_once(place: &Place) {
+    let store = place.open().await;
+    let run = store.start_run(NewRun::default()).await.unwrap();
+    let params = |last: &str| -> std::collections::BTreeMap<String, String> {
+        (0..2_500).map(|i| (format!("p{i}"), if i == 2_499 { last.to_owned() } else { format!("{i}.5") })).collect()
+    };
+    for _ in 0..2 {
+        run.log(&Batch { params: params("text"), ..Batch::default() }).await.unwrap();
+    }
+    let error = run.log(&Batch { params: params("other"), ..Batch::default() }).await.unwrap_err().to_string();
+    assert!(error.contains("`p2499` of this run is `text` already and cannot become `other`"), "{error}");
+    assert_eq!(store.run(run.id()).await.unwrap().params, params("text"));
+    let search = Search { filter: "params.p7 = 7.5 and params.p2499 = 'text'".into(), ..Search::default() };
+    assert_eq!(store.search(&search).await.unwrap().runs.len(), 1);
+}
+
+async fn a_clock_that_jumps_back_gives_no_negative_time(place: &Place) {
+    static NOW: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(9_000_000);
+    let clock = || NOW.fetch_sub(1_000_000, std::sync::atomic::Ordering::Relaxed);
+    let store =
+        tabwright_store::Store::open(&tabwright_store::StoreOptions { clock, ..place.options() }).await.unwrap();
+    let run = store.start_run(NewRun::default()).await.unwrap();
+    let id = run.id().to_owned();
+    for step in 0..3 {
+        run.log_metric("loss", step as f64, step).await.unwrap();
+    }
+    run.finish(Status::Completed).await.unwrap();
+    assert_eq!(store.run(&id).await.unwrap().seconds(), Some(0.0));
+    let history = store.history(&id, "loss").await.unwrap();
+    assert_eq!(history.iter().map(|p| p.value).collect::<Vec<_>>(), [0.0, 1.0, 2.0], "in the order of their steps");
+    let back = RunDocument { started: 9, ended: Some(5), ..document("00000000000000aa", None) };
+    store.record(&[back]).await.unwrap();
+    assert_eq!(store.run("00000000000000aa").await.unwrap().seconds(), Some(0.0));
 }

@@ -8,7 +8,8 @@ on_both![
     filters_find_what_they_say,
     orders_put_runs_without_a_value_last,
     pages_follow_each_other,
-    hostile_filters_find_nothing
+    hostile_filters_find_nothing,
+    names_that_no_run_has_are_told,
 ];
 
 /// Ten runs: `a0` to `a9`, with a metric that two lack, of types that alternate.
@@ -146,4 +147,21 @@ async fn hostile_filters_find_nothing(place: &Place) {
         assert!(error.to_string().starts_with("the filter at character"), "{filter}: {error}");
     }
     assert_eq!(found(&store, "", "").await.len(), 10);
+}
+
+async fn names_that_no_run_has_are_told(place: &Place) {
+    let store = place.open().await;
+    ten(&store).await;
+    let filter = "metrics.cv.rocauc > 0.5 and (params.type = 'a' or not tags.ownr like 'a%') and tags.stage is null";
+    let sort = vec![Order::parse("params.depth").unwrap(), Order::parse("metrics.zzz").unwrap()];
+    let told = store.unknown_names(&Search { filter: filter.into(), sort, ..Search::default() }).await.unwrap();
+    assert_eq!(
+        told,
+        [
+            "no run has a metric `cv.rocauc` (did you mean `cv.roc_auc`?)",
+            "no run has a metric `zzz`",
+            "no run has a tag `ownr` (did you mean `owner`?)",
+        ]
+    );
+    assert!(store.unknown_names(&Search::default()).await.unwrap().is_empty());
 }

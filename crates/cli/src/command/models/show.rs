@@ -6,18 +6,28 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use serde_json::json;
 use tabwright_lifecycle::error::Error;
-use tabwright_store::{CHAMPION, Model, Move, Reference, Version, time};
+use tabwright_store::{CHAMPION, Model, Move, Reference, Version, VersionEvent, time};
 
-use super::{configuration, move_json, text, version_json};
+use super::{configuration, event_json, move_json, text, version_json};
 use crate::error::Failure;
 use crate::home::OpenHome;
 use crate::screen;
 
 pub(super) fn list(matches: &ArgMatches) -> Result<ExitCode, Failure> {
-    let models = match OpenHome::find(&configuration(matches, true)?)? {
+    let home = OpenHome::find(&configuration(matches, true)?)?;
+    if matches.get_flag("deleted") {
+        let versions = match &home {
+            Some(home) => home.wait(home.store.deleted_versions(None))?,
+            None => Vec::new(),
+        };
+        return print_deleted(matches, &versions);
+    }
+    let mut models = match &home {
         Some(home) => home.wait(home.store.models())?,
         None => Vec::new(),
     };
+    // What has no version is in the trash, or freed.
+    models.retain(|model| !model.versions.is_empty());
     if matches.get_flag("json") {
         let shown = |model: &Model| {
             let latest = model.versions.last();
@@ -54,6 +64,38 @@ pub(super) fn list(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The versions in the trash.
+fn print_deleted(matches: &ArgMatches, versions: &[Version]) -> Result<ExitCode, Failure> {
+    if matches.get_flag("json") {
+        let shown = |version: &Version| {
+            let mut document = version_json(version);
+            document["name"] = json!(version.registered.name);
+            document
+        };
+        screen::print_json(&json!({ "versions": versions.iter().map(shown).collect::<Vec<_>>() }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if versions.is_empty() {
+        screen::print("No version is in the trash.\n")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = screen::text_table(&["version", "model", "metric", "registered", "thrown away", "by"]);
+    for version in versions {
+        let registered = &version.registered;
+        let deletion = version.deleted.as_ref();
+        table.add_row([
+            format!("{}:{}", registered.name, version.version),
+            registered.info["type"].as_str().unwrap_or_default().to_owned(),
+            metric(version),
+            time::to_seconds(version.created),
+            deletion.map_or(String::new(), |d| time::to_seconds(d.at)),
+            deletion.map_or(String::new(), |d| d.who.clone()),
+        ]);
+    }
+    screen::print(&format!("{table}\n\nBack: tabwright models restore NAME:VERSION\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// The metric that decided, on the test part where there is one.
 fn metric(version: &Version) -> String {
     let registered = &version.registered;
@@ -77,7 +119,16 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let home = OpenHome::expect(&configuration(matches, true)?)?;
     let model = home.wait(home.store.model(&reference.name))?;
     let moves = home.wait(home.store.moves(&reference.name))?;
+    let events = home.wait(home.store.version_events(&reference.name))?;
     let is_one = given.contains([':', '@']);
+    if matches.get_flag("deleted") {
+        if is_one || at.is_some() {
+            return Err(Failure::usage(
+                "--deleted lists what is in the trash of a model; give the NAME alone, without --at",
+            ));
+        }
+        return print_deleted(matches, &home.wait(home.store.deleted_versions(Some(&reference.name)))?);
+    }
     if is_one && at.is_some() {
         return Err(Failure::usage("--at asks about the aliases of a model; give the NAME alone"));
     }
@@ -109,6 +160,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
             "aliases": then,
             "versions": model.versions.iter().map(version_json).collect::<Vec<_>>(),
             "moves": moves.iter().map(move_json).collect::<Vec<_>>(),
+            "events": events.iter().map(event_json).collect::<Vec<_>>(),
         });
         if let Some(at) = at {
             document["at"] = json!(time::to_text(at));
@@ -117,7 +169,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     } else if let Some(at) = at {
         screen::print(&aliases_then(&model.name, &then, at))?;
     } else {
-        screen::print(&all(&model, &moves))?;
+        screen::print(&all(&model, &moves, &events))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -136,7 +188,7 @@ fn aliases_then(name: &str, aliases: &BTreeMap<String, u64>, at: i64) -> String 
     format!("At {at}:\n{}\n", lines.join("\n"))
 }
 
-fn all(model: &Model, moves: &[Move]) -> String {
+fn all(model: &Model, moves: &[Move], events: &[VersionEvent]) -> String {
     let count = screen::counted(model.versions.len(), "version");
     let mut parts = vec![format!("{}: {count}, since {}", model.name, time::to_seconds(model.created))];
     let mut table = screen::text_table(&["version", "aliases", "model", "metric", "registered", "run", "description"]);
@@ -170,6 +222,19 @@ fn all(model: &Model, moves: &[Move]) -> String {
         table.add_row(cells);
     }
     parts.push(format!("Moves of aliases\n{table}"));
+    if !events.is_empty() {
+        let mut table = screen::text_table(&["when", "version", "what", "who", "why"]);
+        for event in events {
+            table.add_row([
+                time::to_seconds(event.at),
+                format!("{}:{}", model.name, event.version),
+                event.what.name().replace('_', " "),
+                event.who.clone(),
+                event.why.clone(),
+            ]);
+        }
+        parts.push(format!("Versions thrown away, brought back and freed\n{table}"));
+    }
     parts.join("\n\n") + "\n"
 }
 

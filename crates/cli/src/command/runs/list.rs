@@ -24,9 +24,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         sort,
         nested: matches.get_flag("nested"),
         parent: matches.get_one::<String>("parent").cloned(),
+        deleted: matches.get_flag("deleted"),
         limit: matches.get_one::<u32>("limit").map_or(20, |n| *n as usize),
         offset: matches.get_one::<u64>("offset").map_or(0, |n| usize::try_from(*n).unwrap_or(usize::MAX)),
-        ..Search::default()
     };
     // A filter that cannot be read is said even where there is nothing to find yet.
     if !search.filter.trim().is_empty() {
@@ -34,7 +34,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     let config = configuration(matches, true)?;
     let page = match OpenHome::find(&config)? {
-        Some(home) => home.wait(home.store.search(&search))?,
+        Some(home) => {
+            for sentence in home.wait(home.store.unknown_names(&search))? {
+                screen::note(&sentence);
+            }
+            home.wait(home.store.search(&search))?
+        }
         None => Page { runs: Vec::new(), more: false },
     };
     if matches.get_flag("json") {
@@ -47,6 +52,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 }
 
 fn shown(page: &Page, search: &Search, primary: &str) -> String {
+    if page.runs.is_empty() && search.deleted {
+        return "No run in the trash is like this.\n".to_owned();
+    }
     if page.runs.is_empty() {
         return match search.filter.trim().is_empty() && search.offset == 0 && search.parent.is_none() {
             true => "No runs yet: `tabwright train` records itself.\n".to_owned(),

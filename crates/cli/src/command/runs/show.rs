@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use serde_json::{Map, Value, json};
-use tabwright_store::{MetricPoint, Run, Search, time};
+use tabwright_store::{Deletion, MetricPoint, Run, Search, time};
 
 use super::super::configuration;
 use super::{number, to_json};
@@ -21,7 +21,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let home = OpenHome::expect(&configuration(matches, true)?)?;
     let id = matches.get_one::<String>("run").map_or("", String::as_str);
     let run = home.wait(home.store.run(id))?;
-    let within = Search { parent: Some(run.run_id.clone()), nested: true, limit: SHOWN_CHILDREN, ..Search::default() };
+    let within = Search {
+        parent: Some(run.run_id.clone()),
+        nested: true,
+        deleted: run.deleted.is_some(),
+        limit: SHOWN_CHILDREN,
+        ..Search::default()
+    };
     let mut children = home.wait(home.store.search(&within))?.runs;
     children.reverse();
     if matches.get_flag("json") {
@@ -158,6 +164,7 @@ fn overview(run: &Run) -> String {
     let tags: Vec<String> = run.tags.iter().map(|(tag, value)| format!("{tag}={value}")).collect();
     for (what, value) in [
         ("Run", format!("{} ({}{name}), {}{took}", run.run_id, run.run.kind, run.status)),
+        ("In the trash", run.deleted.as_ref().map_or(String::new(), |deletion| in_the_trash(run, deletion))),
         ("Part of", run.run.parent.clone().unwrap_or_default()),
         ("Started", time::to_seconds(run.started)),
         ("Project", format!("{}, experiment {}", run.run.project, run.run.experiment)),
@@ -177,6 +184,11 @@ fn overview(run: &Run) -> String {
         }
     }
     table.to_string()
+}
+
+fn in_the_trash(run: &Run, deletion: &Deletion) -> String {
+    let since = time::to_seconds(deletion.at);
+    format!("since {since}, by {}; back: tabwright runs restore {}", deletion.who, run.run_id)
 }
 
 fn cut(text: &str) -> String {
