@@ -18,7 +18,7 @@ use tabwright_model::artifact::Artifact;
 
 use crate::error::Result;
 
-pub use answered::{Direction, Example, OnData, Reason, SliceRow};
+pub use answered::{Changes, Direction, Example, OnData, Reason, SliceRow};
 pub use schema::{ColumnRow, SchemaDiff};
 
 /// One of the two models.

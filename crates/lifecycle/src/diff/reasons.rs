@@ -50,9 +50,9 @@ pub(super) fn contributions(
         _ if links[0] != links[1] => {
             return Err("reasons are not comparable: one model adds up scores, the other probabilities".into());
         }
-        Task::Multiclass { .. } => "raw score of the new label less that of the old",
-        Task::Regression if links[0] == Link::Exponential => "the logarithm of the answer",
-        Task::Regression => "the answer",
+        Task::Multiclass { .. } => "points of the raw score of the new label, less that of the old",
+        Task::Regression if links[0] == Link::Exponential => "units of the logarithm of the answer",
+        Task::Regression => "units of the answer",
     };
     let found = [0, 1].map(|i| explained(models[i], &answers[i], rows, toward));
     let [a, b] = found;
