@@ -84,11 +84,37 @@ pub(super) struct Query {
     pub(super) arguments: AnyArguments,
     dialect: Dialect,
     count: usize,
+    /// The metric that leads: see [`leading`].
+    leading: Option<String>,
+}
+
+/// The metric that leads a search, if one does: runs are ordered by it first, and the filter compares it, so that no run without
+/// it is meant. Its index then hands the runs out in their order, and a page is full after few of them; otherwise all that meet
+/// a condition are gathered before they are ordered.
+pub(super) fn leading(text: &str, filter: &Filter, orders: &[Order]) -> Option<String> {
+    let Some(SortField::Metric(name)) = orders.first().map(|order| &order.by) else { return None };
+    parts(filter).iter().any(|part| compares(text, part, name)).then(|| name.clone())
+}
+
+/// What must hold together.
+fn parts(filter: &Filter) -> &[Filter] {
+    match filter {
+        Filter::And(parts) => parts,
+        one => std::slice::from_ref(one),
+    }
+}
+
+fn compares(text: &str, filter: &Filter, metric: &str) -> bool {
+    match filter {
+        Filter::Compare(field, ..) => matches!(meant(text, field), Ok(Meant::Metric(name)) if name == metric),
+        _ => false,
+    }
 }
 
 impl Query {
-    pub(super) fn new(dialect: Dialect) -> Self {
-        Query { sql: String::new(), arguments: AnyArguments::default(), dialect, count: 0 }
+    /// A query that a metric leads, or none.
+    pub(super) fn new(dialect: Dialect, leading: Option<String>) -> Self {
+        Query { sql: String::new(), arguments: AnyArguments::default(), dialect, count: 0, leading }
     }
 
     /// Binds a value and returns the name of its parameter.
@@ -99,6 +125,22 @@ impl Query {
         self.arguments.add(value).map_err(|e| Error::Invalid(format!("a value cannot be bound: {e}")))?;
         self.count += 1;
         Ok(format!("${}", self.count))
+    }
+
+    /// The condition of a whole filter. What it asks of the leading metric is asked where the runs are ordered by it.
+    pub(super) fn filter(&mut self, text: &str, filter: &Filter) -> Result<String> {
+        let Some(leading) = self.leading.clone() else { return self.condition(text, filter) };
+        let mut conditions = Vec::new();
+        for part in parts(filter) {
+            conditions.push(match part {
+                Filter::Compare(field, comparison, literal) if compares(text, part, &leading) => {
+                    let literal = self.literal(text, field, Some(Holds::Number), literal)?;
+                    format!("o0.last {} {literal}", operator(*comparison))
+                }
+                other => self.condition(text, other)?,
+            });
+        }
+        Ok(conditions.join(" AND "))
     }
 
     /// The condition of a filter over runs `r` and their experiments `e`.
@@ -112,7 +154,7 @@ impl Query {
             Filter::Or(parts) => joined(self, parts, " OR "),
             Filter::Not(inner) => Ok(format!("NOT {}", self.condition(text, inner)?)),
             Filter::Compare(field, comparison, literal) => {
-                let operator = if *comparison == Comparison::NotEqual { "<>" } else { comparison.symbol() };
+                let operator = operator(*comparison);
                 self.about(text, field, &|query, value| {
                     let literal = query.literal(text, field, value.holds, literal)?;
                     Ok(format!("{} {operator} {literal}", value.of(&literal)))
@@ -164,7 +206,9 @@ impl Query {
         };
         let name = self.bind(name)?;
         let condition = condition(self, &value)?;
-        Ok(format!("r.id IN (SELECT run FROM {table} WHERE name = {name} AND {condition})"))
+        // A sign before it keeps SQLite from going through the list where the leading metric's index is to be gone through.
+        let id = if self.leading.is_some() { "+r.id" } else { "r.id" };
+        Ok(format!("{id} IN (SELECT run FROM {table} WHERE name = {name} AND {condition})"))
     }
 
     /// Binds a literal as what the field holds.
@@ -215,6 +259,11 @@ impl Query {
             Dialect::Postgres => Ok(format!("{column} LIKE {} ESCAPE ''", self.bind(pattern.replace('\0', ""))?)),
         }
     }
+}
+
+/// A comparison as both databases write it.
+fn operator(comparison: Comparison) -> &'static str {
+    if comparison == Comparison::NotEqual { "<>" } else { comparison.symbol() }
 }
 
 /// A parameter, and what it is compared as.
@@ -303,9 +352,11 @@ impl Query {
     pub(super) fn order(&mut self, orders: &[Order]) -> Result<(String, String)> {
         let (mut joins, mut by) = (String::new(), Vec::new());
         for (i, order) in orders.iter().enumerate() {
+            let leads = i == 0 && self.leading.is_some();
+            let kind = if leads { "JOIN" } else { "LEFT JOIN" };
             let mut join = |query: &mut Self, table: &str, name: &str| -> Result<()> {
                 let name = query.bind(name.to_owned())?;
-                joins.push_str(&format!(" LEFT JOIN {table} o{i} ON o{i}.run = r.id AND o{i}.name = {name}"));
+                joins.push_str(&format!(" {kind} {table} o{i} ON o{i}.run = r.id AND o{i}.name = {name}"));
                 Ok(())
             };
             let values = match &order.by {
@@ -328,6 +379,10 @@ impl Query {
             };
             let direction = if order.descending { "DESC" } else { "ASC" };
             for value in values {
+                if leads {
+                    by.push(format!("{value} {direction}"));
+                    continue;
+                }
                 by.push(format!("CASE WHEN {value} IS NULL THEN 1 ELSE 0 END, {value} {direction}"));
             }
         }

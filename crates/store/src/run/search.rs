@@ -2,7 +2,7 @@
 
 use tabwright_core::filter;
 
-use super::query::{Order, Query};
+use super::query::{Order, Query, leading};
 use super::{Run, Status};
 use crate::Store;
 use crate::database::get;
@@ -64,11 +64,15 @@ impl Store {
         if search.limit == 0 || search.limit > LARGEST_PAGE {
             return Err(Error::Conflict(format!("a page has from 1 to {LARGEST_PAGE} runs, not {}", search.limit)));
         }
-        let mut query = Query::new(self.database().dialect);
+        let filter = match search.filter.trim().is_empty() {
+            true => None,
+            false => Some(filter::parse(&search.filter)?),
+        };
+        let leading = filter.as_ref().and_then(|filter| leading(&search.filter, filter, &search.sort));
+        let mut query = Query::new(self.database().dialect, leading);
         let mut conditions = vec![format!("r.deleted IS {}NULL", if search.deleted { "NOT " } else { "" })];
-        if !search.filter.trim().is_empty() {
-            let filter = filter::parse(&search.filter)?;
-            conditions.push(query.condition(&search.filter, &filter)?);
+        if let Some(filter) = &filter {
+            conditions.push(query.filter(&search.filter, filter)?);
         }
         match &search.parent {
             Some(parent) => {

@@ -7,6 +7,7 @@ use crate::{Place, on_both};
 on_both![
     filters_find_what_they_say,
     orders_put_runs_without_a_value_last,
+    a_metric_that_is_compared_and_ordered_by_finds_the_same_runs,
     pages_follow_each_other,
     hostile_filters_find_nothing,
     names_that_no_run_has_are_told,
@@ -99,6 +100,28 @@ async fn orders_put_runs_without_a_value_last(place: &Place) {
     }
     for sort in ["", "desc", "metrics", "metrics.a b", "metric.x", "started descending", "started; drop table runs"] {
         assert!(Order::parse(sort).is_err(), "{sort}");
+    }
+}
+
+/// What is within `not` is gathered first; without it, the metric's index leads.
+async fn a_metric_that_is_compared_and_ordered_by_finds_the_same_runs(place: &Place) {
+    let store = place.open().await;
+    ten(&store).await;
+    for (filter, expected) in [
+        ("metrics.cv.roc_auc > 0.15", "986542"),
+        ("metrics.cv.roc_auc != 0.1", "9865420"),
+        ("metrics.cv.roc_auc >= 0.5 and params.type = 'gbdt_leafwise'", "95"),
+        ("tags.owner like 'a%' and metrics.cv.roc_auc <= 0.8 and not metrics.rmse > -0.3", "84"),
+        ("metrics.cv.roc_auc > 0.15 and metrics.cv.roc_auc < 0.55 and (status = 'failed' or kind = 'train')", "542"),
+        ("metrics.cv.roc_auc > 0.15 and metrics.cv.roc_auc is null", ""),
+    ] {
+        for sort in ["metrics.cv.roc_auc", "metrics.cv.roc_auc asc", "metrics.cv.roc_auc desc,params.depth asc"] {
+            let led = found(&store, filter, sort).await;
+            assert_eq!(led, found(&store, &format!("not (not ({filter}))"), sort).await, "{filter}, {sort}");
+            let expected =
+                if sort.ends_with("auc asc") { expected.chars().rev().collect() } else { expected.to_owned() };
+            assert_eq!(led, expected, "{filter}, {sort}");
+        }
     }
 }
 
