@@ -8,6 +8,7 @@ PEER = ["mlflow-skinny==3.17.2", "sqlalchemy==2.1.9", "alembic==1.20.1"]
 METRICS = dict(search_ms=("filtered, sorted search", 30), append_ms=("append of 1,000 metric points", 5),
                history_ms=("history of one metric of a run", 1.5))
 LIST_MS, RECORDING = 60, 0.05
+RUNS = 20_000
 CANDIDATES = "logistic_regression,random_forest,gbdt_leafwise"
 
 
@@ -61,7 +62,7 @@ def listing(options, home):
 
 def main():
     parser = harness.arguments(__doc__.splitlines()[0], repeats=200)
-    parser.add_argument("--runs", type=int, default=20_000, help="runs in the home")
+    parser.add_argument("--runs", type=int, default=RUNS, help="runs in the home")
     parser.add_argument("--points", type=int, default=400, help="metric points of each run")
     parser.add_argument("--pairs", type=int, default=15, help="pairs of trainings with and without a record")
     parser.add_argument("--lists", type=int, default=40, help="how often runs are listed")
@@ -110,10 +111,11 @@ def write(options, sides, lists, share):
               "Both run in the measuring process, without a server."]
     document = dict(versions={**harness.versions(options.binary), **dict(p.split("==") for p in PEER)}, runs=options.runs, points=options.points,
                     sides=sides, list_ms=lists, recording=share, verdicts=verdicts)
+    command = "cargo xtask bench store" + ("" if options.runs == RUNS else f" -- --runs {options.runs}")
     if options.without_peer:
         print("\n".join(lines))
     else:
-        harness.write("store", "The store of runs, beside MLflow's", "cargo xtask bench store", document, lines)
+        harness.write("store", "The store of runs, beside MLflow's", command, document, lines)
 
 
 if __name__ == "__main__":
