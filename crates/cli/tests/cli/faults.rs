@@ -65,7 +65,7 @@ async fn check(prepared: &Place, what: &str, command: &str, wrap: impl Fn(&Path)
     // 127: not even the libraries of the system could be read.
     assert!([0, 1, 3, 127].contains(&answer.code) && !answer.stderr.contains("panicked"), "{told}");
     let is_silent = !answer.stderr.contains("error");
-    assert!(answer.code == 0 || !is_silent || what.starts_with("write "), "nothing is said: {told}");
+    assert!(answer.code == 0 || !is_silent, "nothing is said: {told}");
     let after = place.run("models show churn --json").ok().json();
     let versions = |model: &serde_json::Value| model["versions"].as_array().unwrap().len();
     let added = versions(&after) - versions(&before);
@@ -113,10 +113,9 @@ async fn writes_beyond_a_limit_fail_and_leave_the_store_whole() {
     }
 }
 
-/// Kinds of calls, and how many of them a sample passes over.
-const CALLS: [(&str, usize); 9] = [
+/// Kinds of calls, and how many of them a sample passes over. Not `write`: it also wakes threads; the limit covers it on files.
+const CALLS: [(&str, usize); 8] = [
     ("pwrite64", 41),
-    ("write", 31),
     ("fsync", 4),
     ("fdatasync", 4),
     ("rename", 1),
@@ -143,8 +142,9 @@ async fn the_nth_file_operation_fails_and_leaves_the_store_whole() {
                 for n in (1..).step_by(step) {
                     let log = prepared.path("strace.log");
                     let wrap = |_: &Path| {
-                        let mut strace = Command::new("strace");
-                        strace.arg("-f").arg("-o").arg(&log).arg(format!("--trace={call}"));
+                        // One that hangs has failed.
+                        let mut strace = Command::new("timeout");
+                        strace.args(["60", "strace"]).arg("-f").arg("-o").arg(&log).arg(format!("--trace={call}"));
                         strace.arg(format!("--inject={call}:error={error}:when={n}"));
                         strace
                     };
