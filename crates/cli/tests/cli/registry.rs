@@ -131,7 +131,7 @@ fn the_gate_asks_what_the_configuration_says() {
         .run("models promote churn:2")
         .ok()
         .prints("slices.new")
-        .prints("rows (0.01 at least)")
+        .prints("(0.01 at least), on")
         .prints("is version 2 now");
     gate("[registry]\nslices = { new = \"tenure < 12\" }\n[registry.gate]\nslices = { new = 0.01 }\n");
     place.run("models promote churn:2").exit(2).says("registry.slices.new").says("there is no column `tenure`");

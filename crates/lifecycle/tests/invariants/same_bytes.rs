@@ -10,8 +10,8 @@ use crate::{CLASSIFIERS, churn, config, trained};
 /// debug and release builds and on every x86-64 machine, which is what this constant is for.
 const PINNED: [(&str, &str); 5] = [
     ("logistic_regression", "blake3:7ff4a732d1822911c41e8e4563693ee2c5e1a991571526bee9e0c684177e1695"),
-    ("random_forest", "blake3:b95f28e579e8a9b4c91a73b58407855ce4a1b4a1a32440c878a9766787d84472"),
-    ("extra_trees", "blake3:ae1dc5d9ac9a1c1be4c95c825a4f71d76bdfaf963ee090d2a512a4bdff71a96b"),
+    ("random_forest", "blake3:58a74ce20f3ce154b70134cc96c93c9bc20f3f6a82a4b912fc091d2e8348649e"),
+    ("extra_trees", "blake3:0a1c51b9417514cdb83493b556217fa8d18acd62eccf7217779ccce7fc5c8531"),
     ("gbdt_depthwise", "blake3:3eabc5e4d3e4cb9ff8385d45c91d4fa3bffad7046f052546f14b066101055b8f"),
     ("gbdt_leafwise", "blake3:1d14b99e4bb7aa1765b0d2ac778e540e840016435a3bb80ea637c6532d0836c4"),
 ];

@@ -8,7 +8,7 @@ use crate::fixtures::{NEVER, binary, classes, uniform};
 
 /// Of `pinned_bytes_in_debug_and_release`: they change only with the results, which the changelog then says.
 const PINNED: [u64; 6] = [
-    0x513adfe52f548204,
+    0x513adfe55ef75824,
     0xda3193ec64c7aea6,
     0x959ecc52f46da6fa,
     0x63201c849332bd5a,
