@@ -46,7 +46,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         false => copied(&from, &building)?,
     };
     let mut config = Config::default();
-    config.data.source = data.iter().map(|file| building.folder().join(file).to_string_lossy().into_owned()).collect();
+    // Files of the user are looked at where they are: what is wrong with one is then said of a name that the user knows.
+    config.data.source = match is_sample {
+        true => data.iter().map(|file| building.folder().join(file).to_string_lossy().into_owned()).collect(),
+        false => from,
+    };
     config.data.target = target.to_owned();
     let looked = profile(&config, context(&on_screen, &clock));
     on_screen.finish();

@@ -170,6 +170,7 @@ fn a_place_that_is_taken_is_left_as_it_is() {
     std::fs::create_dir_all(place.path("taken/sub")).unwrap();
     place.write("taken/notes.txt", "mine");
     std::fs::create_dir(place.path("empty")).unwrap();
+    place.write("void.csv", "");
     let before = place.names();
     let from = "--from churn.csv --target";
     for (arguments, code, says) in [
@@ -180,6 +181,8 @@ fn a_place_that_is_taken_is_left_as_it_is() {
         (format!("init new {from} churnd"), 2, "did you mean `churned`?"),
         (format!("init new {from} churned --from churn.csv"), 2, "two files of --from are called churn.csv"),
         ("init new --from nothing.csv --target y".into(), 3, "no such file"),
+        // By the name that the user gave it, not that of the copy.
+        ("init new --from void.csv --target y".into(), 3, "error: void.csv: the file is empty"),
         ("init new --from - --target y".into(), 2, "standard input cannot be read again"),
         ("init new --from churn.csv".into(), 2, "--target"),
         (format!("init empty {from} nope"), 2, "nope"),
