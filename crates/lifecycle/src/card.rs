@@ -9,7 +9,6 @@ mod performance;
 use tabwright_core::{Context, Warning};
 use tabwright_data::ReadOptions;
 use tabwright_model::artifact::Artifact;
-use tabwright_model::evidence::Metrics;
 use tabwright_report::document::{Document, Value};
 use tabwright_store::Version;
 
@@ -90,20 +89,6 @@ impl Card<'_> {
         let day = record.created_at.get(..10).unwrap_or(&record.created_at);
         let on = if day.is_empty() { String::new() } else { format!(" on {day}") };
         format!("made{on} with Tabwright {}", record.version)
-    }
-
-    /// Metrics by part: the name of the part, and what was measured there.
-    fn parts(&self) -> Vec<(&'static str, &Metrics)> {
-        let evidence = &self.artifact.evidence;
-        [
-            ("training", &evidence.train),
-            ("folds", &evidence.cross_validation),
-            ("validation", &evidence.validation),
-            ("test", &evidence.test),
-        ]
-        .into_iter()
-        .filter_map(|(name, metrics)| Some((name, metrics.as_ref()?)))
-        .collect()
     }
 
     /// How many rows a part of the split has.

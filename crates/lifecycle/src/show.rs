@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tabwright_model::artifact::{Artifact, FORMAT};
+use tabwright_model::evidence::{Evidence, Metrics};
 use tabwright_model::model::{Model, Predictor};
 use tabwright_model::pipeline::{Operator, Pipeline};
 use tabwright_report::text;
@@ -72,6 +73,17 @@ pub fn becomes(pipeline: &Pipeline, input: usize) -> Vec<String> {
         words.extend(word(&step.operator).filter(|_| own[i]));
     }
     words
+}
+
+/// The metrics of a model, by the part of the data that they were measured on; parts without any are left out.
+pub fn measured(evidence: &Evidence) -> Vec<(&'static str, &Metrics)> {
+    let parts = [
+        ("training", &evidence.train),
+        ("folds", &evidence.cross_validation),
+        ("validation", &evidence.validation),
+        ("test", &evidence.test),
+    ];
+    parts.into_iter().filter_map(|(name, metrics)| Some((name, metrics.as_ref()?))).collect()
 }
 
 /// Whether a step reads an input, itself or through a slot that does.

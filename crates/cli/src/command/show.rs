@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use tabwright_core::Task;
-use tabwright_lifecycle::show::{becomes, size};
+use tabwright_lifecycle::show::{becomes, measured, size};
 use tabwright_model::artifact::Artifact;
 use tabwright_model::evidence::Metrics;
 use tabwright_model::pipeline::Pipeline;
@@ -77,15 +77,7 @@ fn inputs(pipeline: &Pipeline) -> String {
 
 fn metrics(artifact: &Artifact) -> String {
     let evidence = &artifact.evidence;
-    let columns: Vec<(&str, &Metrics)> = [
-        ("training", &evidence.train),
-        ("folds", &evidence.cross_validation),
-        ("validation", &evidence.validation),
-        ("test", &evidence.test),
-    ]
-    .into_iter()
-    .filter_map(|(name, metrics)| Some((name, metrics.as_ref()?)))
-    .collect();
+    let columns = measured(evidence);
     if columns.is_empty() {
         return "Metrics: none were measured".into();
     }

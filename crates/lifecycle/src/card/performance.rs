@@ -8,6 +8,7 @@ use tabwright_report::text::{count, counted, number};
 
 use super::Card;
 use crate::answers::{Answers, metrics};
+use crate::show::measured;
 use crate::slice;
 
 impl Card<'_> {
@@ -35,8 +36,8 @@ impl Card<'_> {
     }
 
     fn by_part(&self, section: &mut Section) {
-        let parts = self.parts();
         let evidence = &self.artifact.evidence;
+        let parts = measured(evidence);
         section.heading("Training, validation, test");
         if parts.is_empty() {
             section.text("Nothing was measured.");
