@@ -10,7 +10,7 @@ use crate::forest::node::{Found, Left, Node, NodeSplit};
 use crate::forest::records::Packed;
 use crate::forest::response::Kind;
 use crate::forest::scan::{CodeRow, Moments};
-use crate::kernels::cuts::{WIDTH, best_cut};
+use crate::kernels::cuts::{Judge, WIDTH, best_cut};
 use crate::kernels::{ByteLanes, LaneTask, N_LANES, with_lanes};
 
 /// Weight of the heaviest node that has a lane for each row.
@@ -106,15 +106,23 @@ impl Lanes {
 
     /// Looks for the best split of a feature that was fetched; none if all lanes have the same code, and no split if none
     /// is allowed.
-    pub(super) fn look(&mut self, lanes: u64, feature: usize, bins: &FeatureBins) -> Option<Option<Found>> {
+    pub(super) fn look(
+        &mut self,
+        node: &Node,
+        lanes: u64,
+        feature: usize,
+        bins: &FeatureBins,
+    ) -> Option<Option<Found>> {
         let codes = &self.codes[feature];
         let of = |code: u8| lanes & with_lanes(codes, Equal(code));
         if of(codes[lanes.trailing_zeros() as usize & (N_LANES - 1)]) == lanes {
             return None;
         }
         let missing = if bins.has_missing { of(bins.n_values() as u8) } else { 0 };
-        let right = self.best(lanes, feature, bins, missing, 0);
-        let left = if missing == 0 { None } else { self.best(lanes, feature, bins, missing, missing) };
+        let values = lanes & self.first & !missing;
+        let judge = judge(node, 0);
+        let right = self.best(&judge, (lanes, values, 0), feature, bins);
+        let left = if missing == 0 { None } else { self.best(&judge, (lanes, values, missing), feature, bins) };
         let (cut, missing_left) = match (right, left) {
             (Some(right), Some(left)) if left.0 > right.0 => (left, true),
             (None, Some(left)) => (left, true),
@@ -124,21 +132,19 @@ impl Lanes {
         let (score, last, left) = cut;
         let has_missing = missing != 0;
         let split = NodeSplit { feature, last, drawn: None, missing_left, has_missing, gain: 0.0 };
-        let is_perfect = self.node(lanes).has_one_class_each(left, Kind::Share);
+        let is_perfect = node.has_one_class_each(left, Kind::Share);
         Some(Some(Found { score, is_perfect, split }))
     }
 
-    /// The best cut with some lanes on the left whatever their code: its score, its last code, and what is on its left.
+    /// The best cut of some lanes, given the first lane of each row with a value and those that go left whatever their code:
+    /// its score, its last code, and what is on its left.
     fn best(
         &mut self,
-        lanes: u64,
+        judge: &Judge,
+        (lanes, values, also): (u64, u64, u64),
         feature: usize,
         bins: &FeatureBins,
-        missing: u64,
-        also: u64,
     ) -> Option<(f64, u8, Moments)> {
-        let judge = judge(&self.node(lanes), 0);
-        let values = lanes & self.first & !missing;
         let (codes, n_values) = (&self.codes[feature], bins.n_values());
         let (lefts, lasts, ones) = (&mut self.lefts, &mut self.lasts, self.ones);
         let n = with_lanes(codes, List { lanes, values, also, ones, codes, n_values, lefts, lasts });
@@ -148,7 +154,7 @@ impl Lanes {
         // Whole vectors: a cut that leaves nothing on the left has no score.
         let end = n.next_multiple_of(WIDTH);
         self.lefts[n..end].fill(0);
-        let (place, score) = best_cut(&self.lefts[..end], &judge);
+        let (place, score) = best_cut(&self.lefts[..end], judge);
         (score >= 0.0).then(|| (score, self.lasts[place], Packed(self.lefts[place]).moments(0)))
     }
 

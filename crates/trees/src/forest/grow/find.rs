@@ -175,7 +175,7 @@ impl TreeGrower<'_> {
                     None => self.lanes.fetch(feature, self.codes.of_rows(feature)),
                 }
                 match draws {
-                    None => self.lanes.look(*lanes, feature, bins),
+                    None => self.lanes.look(node, *lanes, feature, bins),
                     draws => look(&mut self.scan, draws, node, self.lanes.rows(*lanes, feature), feature, bins),
                 }
             }
