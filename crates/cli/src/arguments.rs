@@ -75,14 +75,7 @@ fn predict() -> Command {
             .about("Predict rows with a model, in bounded memory and in their order")
             .arg(model())
             .arg(data("Files, globs, a folder of Parquet, or - for standard input"))
-            .arg(
-                Arg::new("output")
-                    .short('o')
-                    .long("output")
-                    .value_name("FILE")
-                    .default_value("-")
-                    .help("Where predictions go: .csv, .jsonl, .parquet, .arrow (text also .gz or .zst); - is CSV on standard output"),
-            )
+            .arg(output("Where predictions go: .csv, .jsonl, .parquet, .arrow (text also .gz or .zst); - is CSV on standard output"))
             .arg(list("keep", "COLS", "Columns of the data to carry through, such as an id"))
             .arg(
                 Arg::new("on-error")
@@ -165,14 +158,7 @@ fn card() -> Command {
             "FILE",
             "Files with known answers: performance, slices and reliability on their rows as well",
         ))
-        .arg(
-            Arg::new("output")
-                .short('o')
-                .long("output")
-                .value_name("FILE")
-                .default_value("-")
-                .help("Where the card goes: .md, or .html with pictures; - is Markdown on standard output"),
-        )
+        .arg(output("Where the card goes: .md, or .html with pictures; - is Markdown on standard output"))
         .arg(json());
     reading(with_configuration(command))
 }
@@ -187,14 +173,7 @@ fn example() -> Command {
                 .value_parser(["churn", "houses"])
                 .help("churn (who leaves, yes or no) or houses (what a house sells for)"),
         )
-        .arg(
-            Arg::new("output")
-                .short('o')
-                .long("output")
-                .value_name("FILE")
-                .default_value("-")
-                .help("Where the table goes, in any format; - is CSV on standard output"),
-        )
+        .arg(output("Where the table goes, in any format; - is CSV on standard output"))
         .arg(
             Arg::new("rows")
                 .long("rows")
@@ -231,6 +210,11 @@ fn model() -> Arg {
 
 fn data(help: &'static str) -> Arg {
     Arg::new("data").value_name("DATA").num_args(1..).required(true).help(help)
+}
+
+/// Where the answer goes; standard output if nothing else is said.
+fn output(help: &'static str) -> Arg {
+    Arg::new("output").short('o').long("output").value_name("FILE").default_value("-").help(help)
 }
 
 fn json() -> Arg {
