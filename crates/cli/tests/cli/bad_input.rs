@@ -119,6 +119,7 @@ fn a_full_disk_is_an_error_and_no_panic() {
     let shell = |command: &str| {
         let status = std::process::Command::new("sh")
             .args(["-c", &format!("{} {command} > /dev/full", env!("CARGO_BIN_EXE_tabwright"))])
+            .env_clear()
             .current_dir(place.folder.path())
             .output()
             .unwrap();

@@ -152,7 +152,8 @@ fn a_reader_that_goes_away_is_no_failure() {
     place.run("example churn -o many.csv --rows 30000").ok();
     let line =
         format!("{} predict churn.tw many.csv | head -n 1; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_tabwright"));
-    let output =
-        std::process::Command::new("bash").args(["-c", &line]).current_dir(place.folder.path()).output().unwrap();
+    let mut shell = std::process::Command::new("bash");
+    shell.args(["-c", &line]).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    let output = shell.current_dir(place.folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
