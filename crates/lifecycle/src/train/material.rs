@@ -125,13 +125,54 @@ pub(super) fn read(config: &Config, registry: &Registry, context: Context<'_>) -
     let schema = shell.into_parts().0;
     let features = features(&schema, config)?;
     let obstacle = obstacle.or_else(|| memory::column_obstacle(&schema, &features, config));
-    let size = memory::Size::new(survey.rows, &schema, &features, config);
-    let reading = memory::decide(size, config, obstacle.as_deref())?;
-    if !reading.streamed && reading.share >= 1.0 {
-        return hold(&inputs, n_main, &options, (config, reading), context);
+    let mut size = memory::Size::new(survey.rows, &schema, &features, config);
+    loop {
+        let reading = memory::decide(size, config, obstacle.as_deref())?;
+        let prepared = if !reading.streamed && reading.share >= 1.0 {
+            hold(&inputs, n_main, &options, (config, reading), context)?
+        } else {
+            let (inputs, features) = (inputs.clone(), features.clone());
+            limited(
+                Surveyed { inputs, survey: &survey, schema: &schema, features, columns, target, n_main },
+                size,
+                (config, reading),
+                &options,
+                context,
+            )?
+        };
+        // How many classes there are is known only now.
+        let size_for_task = size.for_task(&prepared.signature.task);
+        if !memory::must_decide_again(&reading, size, size_for_task) {
+            return Ok(prepared);
+        }
+        size = size_for_task;
     }
+}
+
+/// Files whose columns are known, and no row yet.
+struct Surveyed<'a> {
+    inputs: Vec<Input>,
+    survey: &'a tabwright_data::Survey,
+    /// Names, kinds and the roles that were asked for.
+    schema: &'a Schema,
+    features: Inputs,
+    columns: SplitColumns,
+    target: usize,
+    /// How many of the inputs are no test files.
+    n_main: usize,
+}
+
+/// Reads rows that stream, or a sample of them.
+fn limited(
+    surveyed: Surveyed<'_>,
+    size: memory::Size,
+    (config, reading): (&Config, Reading),
+    options: &ReadOptions,
+    context: Context<'_>,
+) -> Result<Prepared> {
+    let Surveyed { inputs, survey, schema, features, columns, target, n_main } = surveyed;
     let sample = (reading.share < 1.0).then_some(RowSample { seed: config.split.seed, share: reading.share });
-    let rows = FileRows::new(inputs, &options, &survey, schema.clone()).sampled(sample);
+    let rows = FileRows::new(inputs, options, survey, schema.clone()).sampled(sample);
     context.observer.event(Event::Phase { name: "splitting", steps: None });
     let held: Vec<usize> = match reading.streamed {
         false => (0..schema.len()).collect(),
@@ -143,7 +184,7 @@ pub(super) fn read(config: &Config, registry: &Registry, context: Context<'_>) -
     if table.n_rows() == 0 {
         return Err(Error::Data("the memory limit leaves no row; raise it".into()));
     }
-    let mut warnings = survey.warnings;
+    let mut warnings = survey.warnings.clone();
     warnings.extend(memory::warnings(&reading, size, table.n_rows()));
     let test_from = (!config.split.files.is_empty()).then_some(main);
     if !reading.streamed {
@@ -152,11 +193,11 @@ pub(super) fn read(config: &Config, registry: &Registry, context: Context<'_>) -
         return prepare(Raw { table, test_from, warnings, fingerprint, reading }, config);
     }
     let hashes = table.row_hashes().unwrap_or_default();
-    let fingerprint = format!("blake3-rows:{}", tabwright_data::fingerprint_of_rows(&schema, hashes));
+    let fingerprint = format!("blake3-rows:{}", tabwright_data::fingerprint_of_rows(schema, hashes));
     let place = |p: usize| held.binary_search(&p).expect("invariant: the columns that the split needs are held");
     let narrow = (columns.map(place), place(target));
     let prepared = resolve(Raw { table, test_from, warnings, fingerprint, reading }, narrow, features, config)?;
-    check_names(&schema, config)?;
+    check_names(schema, config)?;
     Ok(Prepared { stream: Some(rows.with_target(target)), ..prepared })
 }
 

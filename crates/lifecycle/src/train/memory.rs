@@ -29,6 +29,8 @@ const FEWEST_ROWS: u64 = 1_000;
 const STREAMED_ROW: u64 = 60;
 /// Bytes of a row in a fit on a table, beside features and bins.
 const HELD_ROW: u64 = 72;
+/// Bytes of a row for each output beyond the first: its score, its gradients, its leaf.
+const OUTPUT_ROW: u64 = 24;
 /// Bins with which two features share the codes of a lane.
 pub(super) const FEW_BINS: i64 = 15;
 
@@ -66,6 +68,8 @@ pub(super) struct Size {
     row_bytes: u64,
     /// Candidates and folds that are fitted.
     fits: u64,
+    /// Trees of a round: more than one where there are more than two classes.
+    outputs: u64,
 }
 
 impl Size {
@@ -76,18 +80,30 @@ impl Size {
         let row_bytes = schema.fields().iter().map(|f| if f.kind.is_coded() { 4 } else { 8 }).sum();
         let candidates = config.train.candidates.len().max(config.candidates.len()).max(1) as u64;
         let folds = (config.selection.folds * config.selection.repeats) as u64;
-        Size { rows: rows as u64, features, categories, row_bytes, fits: candidates * folds.max(1) }
+        Size { rows: rows as u64, features, categories, row_bytes, fits: candidates * folds.max(1), outputs: 1 }
+    }
+
+    /// The same, once the task is known.
+    pub(super) fn for_task(self, task: &Task) -> Self {
+        let outputs = if let Task::Multiclass { labels } = task { labels.len() as u64 } else { 1 };
+        Size { outputs, ..self }
     }
 
     fn held(&self, rows: u64, fits: u64) -> u64 {
-        FIXED + rows * (self.row_bytes + fits * (10 * self.features + HELD_ROW))
+        FIXED + rows * (self.row_bytes + fits * (10 * self.features + HELD_ROW + self.more_outputs()))
     }
 
     fn streamed(&self, rows: u64, few_bins: bool) -> u64 {
         // The bins by column, and once more by row in lanes.
         let numbers = self.features - self.categories;
         let bins = 4 * self.categories + if few_bins { numbers + numbers.div_ceil(2) } else { 2 * numbers };
-        FIXED + 2 * SAMPLE_ROWS.min(rows) * (self.row_bytes + 8 * self.features) + rows * (bins + STREAMED_ROW)
+        FIXED
+            + 2 * SAMPLE_ROWS.min(rows) * (self.row_bytes + 8 * self.features)
+            + rows * (bins + STREAMED_ROW + self.more_outputs())
+    }
+
+    fn more_outputs(&self) -> u64 {
+        (self.outputs - 1) * OUTPUT_ROW
     }
 }
 
@@ -180,6 +196,18 @@ fn share(rows: u64, limit: u64, need: impl Fn(u64) -> u64) -> Result<f64> {
     Ok(fits as f64 / rows as f64)
 }
 
+/// Whether a decision that was made before the task was known is to be made again: there are more outputs than one, and
+/// the rows take more than the limit.
+pub(super) fn must_decide_again(reading: &Reading, size: Size, size_for_task: Size) -> bool {
+    let Some(limit) = reading.limit else { return false };
+    let rows = (reading.share * size.rows as f64).round() as u64;
+    let needed = match reading.streamed {
+        true => size_for_task.streamed(rows, reading.max_bin.is_some()),
+        false => size_for_task.held(rows, if reading.side_by_side { size.fits } else { 1 }),
+    };
+    size_for_task.outputs > size.outputs && needed > limit
+}
+
 /// Says what a limit changed.
 pub(super) fn warnings(reading: &Reading, size: Size, rows: usize) -> Vec<Warning> {
     let Some(limit) = reading.limit.map(shown) else { return Vec::new() };
@@ -268,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_kept_by_streaming_then_by_fewer_bins_then_by_fewer_rows() {
-        let size = Size { rows: 10_000_000, features: 20, categories: 0, row_bytes: 160, fits: 1 };
+        let size = Size { rows: 10_000_000, features: 20, categories: 0, row_bytes: 160, fits: 1, outputs: 1 };
         let decided = |limit: &str, obstacle: Option<&str>| {
             let mut config = Config::default();
             config.train.memory_limit = limit.into();
@@ -286,6 +314,15 @@ mod tests {
         assert!(size.streamed(rows, false) <= 600_000_000 && size.streamed(rows + 2, false) > 600_000_000);
         let held = decided("2GB", Some("folds")).unwrap();
         assert!(!held.streamed && held.share < 1.0 && !held.side_by_side);
+        // Seven classes take 144 bytes of a row more.
+        let labels = (0..7).map(|class| class.to_string()).collect();
+        let of_classes = size.for_task(&Task::Multiclass { labels });
+        assert!(must_decide_again(&streamed, size, of_classes) && !must_decide_again(&streamed, size, size));
+        let mut config = Config::default();
+        config.train.memory_limit = "1.3GB".into();
+        let fewer = decide(of_classes, &config, None).unwrap();
+        assert!(fewer.streamed && (0.3..0.6).contains(&fewer.share), "{fewer:?}");
+        assert!(!must_decide_again(&fewer, of_classes, of_classes));
         let error = decided("50MB", None).unwrap_err().to_string();
         assert!(error.contains("--memory-limit 50 MB is too little: 1000 rows take about 101 MB"), "{error}");
     }

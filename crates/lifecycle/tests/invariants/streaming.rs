@@ -162,6 +162,29 @@ fn a_memory_limit_is_kept_with_fewer_rows_and_says_so() {
 }
 
 #[test]
+fn many_classes_leave_room_for_fewer_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows_used = |n_classes: usize| {
+        let path = folder.path().join(format!("{n_classes}.csv"));
+        let row = |i: usize| format!("{},{},{},class {}\n", i * 7 % 101, i * 11 % 103, i * 13 % 107, i * 7 % n_classes);
+        std::fs::write(&path, format!("a,b,c,target\n{}", (0..20_000).map(row).collect::<String>())).unwrap();
+        let mut config = Config::default();
+        config.data.source = vec![path.to_string_lossy().into_owned()];
+        config.data.target = "target".into();
+        config.split.holdout = Holdout::None;
+        config.selection.folds = 0;
+        few(&mut config, "gbdt_leafwise", &[("n_estimators", Value::Integer(1))]);
+        config.train.candidates = vec!["few".into()];
+        config.train.rows_from = RowsFrom::Stream;
+        config.train.memory_limit = "106MB".into();
+        run(&config).rows
+    };
+    assert_eq!(rows_used(2), 20_000);
+    let rows = rows_used(20);
+    assert!((5_000..15_000).contains(&rows), "{rows}");
+}
+
+#[test]
 fn equal_rows_are_drawn_one_by_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.csv");
