@@ -20,7 +20,7 @@ struct Case {
     run: fn(&mut Soak) -> Result<()>,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case { name: "columns", what: "20,000 columns: profiled and trained", run: columns },
     Case { name: "cells", what: "cells of 10 MB, with line breaks: profiled and trained", run: cells },
     Case { name: "levels", what: "a category with 100,000 levels: trained and predicted", run: levels },
@@ -30,6 +30,11 @@ const CASES: [Case; 7] = [
         name: "processors",
         what: "the same model from a build for every level of x86-64 that this machine has",
         run: processors,
+    },
+    Case {
+        name: "rounding",
+        what: "10,000,000 rows in one node, learned from rounded gradients and by a plain booster with 64-bit floats",
+        run: rounding,
     },
     Case {
         name: "store",
@@ -206,6 +211,15 @@ fn processors(soak: &mut Soak) -> Result<()> {
         command.env("RUSTFLAGS", format!("-C target-cpu={level}")).env("CARGO_TARGET_DIR", soak.path("target"));
         println!("  {level}");
         soak.run(command)?;
+    }
+    Ok(())
+}
+
+/// Heavy weights, counts over decades and a rare class; one after the other, since each takes gigabytes.
+fn rounding(soak: &mut Soak) -> Result<()> {
+    for test in ["ten_million_rows_of_weights", "ten_million_counts", "ten_million_rows_with_a_class"] {
+        let tests = ["--package", "tabwright-trees", "--test", "rounding", test, "--", "--ignored", "--nocapture"];
+        soak.run(process::cargo(["test", "--release", "--locked"].iter().chain(&tests)))?;
     }
     Ok(())
 }

@@ -10,7 +10,9 @@ use tabwright_trees::boost::{self, BoostParams, Loss, Request, Start};
 use tabwright_trees::objective::{BinaryLogLoss, Labels, Objective, Poisson, SquaredError};
 
 /// From this many rows on, losses of classes sum coarse gradients.
-const N_TRAIN: usize = 20_000;
+const FEW_ROWS: usize = 20_000;
+/// As many rows as one node may have in practice: the more rows, the fewer bits of each are summed.
+const MANY_ROWS: usize = 10_000_000;
 const N_TEST: usize = 20_000;
 const N_FEATURES: usize = 4;
 const ROUNDS: usize = 30;
@@ -21,6 +23,7 @@ const LEAST_WEIGHT: f64 = 1e-3;
 
 /// A problem, and by what predictions of new rows are judged.
 struct Problem {
+    n_train: usize,
     task: Task,
     loss: Loss,
     objective: Box<dyn Objective>,
@@ -47,24 +50,25 @@ fn signal(x: &impl Fn(usize) -> f64) -> f64 {
 }
 
 /// Weights from 1 to a million, which follow a feature.
-fn heavy_weights(seed: u64) -> Problem {
+fn heavy_weights(n_train: usize, seed: u64) -> Problem {
     let u = uniform(seed);
     let truth = move |r: usize| signal(&|f| u(r, f));
-    let labels = (0..N_TRAIN).map(|r| truth(r) + 2.0 * (u(r, 8) + u(r, 9) + u(r, 10) - 1.5)).collect();
-    let weights = (0..N_TRAIN).map(|r| numeric::pow(10.0, 6.0 * u(r, 0))).collect();
+    let labels = (0..n_train).map(|r| truth(r) + 2.0 * (u(r, 8) + u(r, 9) + u(r, 10) - 1.5)).collect();
+    let weights = (0..n_train).map(|r| numeric::pow(10.0, 6.0 * u(r, 0))).collect();
     Problem {
+        n_train,
         task: Task::Regression,
         loss: Loss::OfTask,
         objective: Box::new(SquaredError),
-        features: features(u, 0..N_TRAIN),
+        features: features(u, 0..n_train),
         targets: Targets { values: labels, weights: Some(weights) },
-        judged: Box::new(move |r, score| (score - truth(N_TRAIN + r)) * (score - truth(N_TRAIN + r))),
-        test: features(u, N_TRAIN..N_TRAIN + N_TEST),
+        judged: Box::new(move |r, score| (score - truth(n_train + r)) * (score - truth(n_train + r))),
+        test: features(u, n_train..n_train + N_TEST),
     }
 }
 
 /// Counts whose rates go from a hundredth to hundreds.
-fn counts(seed: u64) -> Problem {
+fn counts(n_train: usize, seed: u64) -> Problem {
     let u = uniform(seed);
     let rate = move |r: usize| numeric::exp(10.0 * u(r, 0) - 5.0 + signal(&|f| u(r, f)) / 2.0);
     // By inversion, and far from zero by its normal form.
@@ -83,37 +87,39 @@ fn counts(seed: u64) -> Problem {
         k
     };
     Problem {
+        n_train,
         task: Task::Regression,
         loss: Loss::Poisson,
         objective: Box::new(Poisson),
-        features: features(u, 0..N_TRAIN),
-        targets: Targets::new((0..N_TRAIN).map(count).collect()),
+        features: features(u, 0..n_train),
+        targets: Targets::new((0..n_train).map(count).collect()),
         judged: Box::new(move |r, score| {
-            let cost = |score: f64| numeric::exp(score) - rate(N_TRAIN + r) * score;
-            cost(score) - cost(numeric::ln(rate(N_TRAIN + r)))
+            let cost = |score: f64| numeric::exp(score) - rate(n_train + r) * score;
+            cost(score) - cost(numeric::ln(rate(n_train + r)))
         }),
-        test: features(u, N_TRAIN..N_TRAIN + N_TEST),
+        test: features(u, n_train..n_train + N_TEST),
     }
 }
 
 /// One row in a hundred is of the rarer class.
-fn rare_class(seed: u64) -> Problem {
+fn rare_class(n_train: usize, seed: u64) -> Problem {
     let u = uniform(seed);
     let odds = move |r: usize| 1.5 * signal(&|f| u(r, f)) - 6.5;
     let label = move |r: usize| f64::from(u8::from(u(r, 8) < numeric::sigmoid(odds(r))));
     Problem {
+        n_train,
         task: Task::Binary { labels: ["no".into(), "yes".into()] },
         loss: Loss::OfTask,
         objective: Box::new(BinaryLogLoss),
-        features: features(u, 0..N_TRAIN),
-        targets: Targets::new((0..N_TRAIN).map(label).collect()),
+        features: features(u, 0..n_train),
+        targets: Targets::new((0..n_train).map(label).collect()),
         judged: Box::new(move |r, score| {
             // The expected log-loss, without what no model could avoid.
             let cost = |p: f64| -numeric::ln(p);
-            let (p, truth) = (numeric::sigmoid(score), numeric::sigmoid(odds(N_TRAIN + r)));
+            let (p, truth) = (numeric::sigmoid(score), numeric::sigmoid(odds(n_train + r)));
             truth * (cost(p) - cost(truth)) + (1.0 - truth) * (cost(1.0 - p) - cost(1.0 - truth))
         }),
-        test: features(u, N_TRAIN..N_TRAIN + N_TEST),
+        test: features(u, n_train..n_train + N_TEST),
     }
 }
 
@@ -157,37 +163,39 @@ impl Problem {
             _ => unreachable!("all features are numbers"),
         };
         let all = |f| FeatureColumn::Number([numbers(&self.features, f), numbers(&self.test, f)].concat());
-        let all = Features::new(N_TRAIN + N_TEST, (0..N_FEATURES).map(all).collect());
+        let all = Features::new(self.n_train + N_TEST, (0..N_FEATURES).map(all).collect());
         let matrix = Binner { max_bin: 255, min_data_in_bin: 1, max_levels: 1, seed: 0 }.bin(&all);
         let labels = Labels { values: &self.targets.values, weights: self.targets.weights.as_deref() };
         let base = self.objective.base_scores(labels)[0];
-        let mut scores = vec![base; N_TRAIN + N_TEST];
-        let (mut gradients, mut hessians) = (vec![0.0; N_TRAIN], vec![0.0; N_TRAIN]);
+        let n_train = self.n_train;
+        let mut scores = vec![base; n_train + N_TEST];
+        let (mut gradients, mut hessians) = (vec![0.0; n_train], vec![0.0; n_train]);
         for _ in 0..ROUNDS {
             let known = &self.targets.values;
-            self.objective.derivatives(&scores[..N_TRAIN], known, &mut gradients, &mut hessians);
-            for row in 0..N_TRAIN {
+            self.objective.derivatives(&scores[..n_train], known, &mut gradients, &mut hessians);
+            for row in 0..n_train {
                 let weight = self.targets.weights.as_ref().map_or(1.0, |w| w[row]);
                 gradients[row] *= weight;
                 hessians[row] *= weight;
             }
-            let rows: Vec<usize> = (0..N_TRAIN + N_TEST).collect();
+            let rows: Vec<usize> = (0..n_train + N_TEST).collect();
             grow(&matrix, &gradients, &hessians, rows, DEPTH, &mut scores);
         }
-        self.judge(&scores[N_TRAIN..])
+        self.judge(&scores[n_train..])
     }
 }
 
-/// Grows a tree over rows, of which the first [`N_TRAIN`] count, and adds its values to the scores of all.
+/// Grows a tree over rows, of which the first count, those with derivatives, and adds its values to the scores of all.
 fn grow(matrix: &BinnedMatrix, g: &[f64], h: &[f64], rows: Vec<usize>, depth: usize, scores: &mut [f64]) {
-    let sum = |values: &[f64]| rows.iter().filter(|r| **r < N_TRAIN).map(|r| values[*r]).sum::<f64>();
+    let n_train = g.len();
+    let sum = |values: &[f64]| rows.iter().filter(|r| **r < n_train).map(|r| values[*r]).sum::<f64>();
     let (all_g, all_h) = (sum(g), sum(h));
     let mut best = (0.0, None);
     if depth > 0 {
         for feature in 0..N_FEATURES {
             let column = matrix.column(feature).bytes();
             let mut bins = [(0.0, 0.0); 256];
-            for &row in rows.iter().filter(|r| **r < N_TRAIN) {
+            for &row in rows.iter().filter(|r| **r < n_train) {
                 let bin = &mut bins[column[row] as usize];
                 *bin = (bin.0 + g[row], bin.1 + h[row]);
             }
@@ -218,10 +226,20 @@ fn grow(matrix: &BinnedMatrix, g: &[f64], h: &[f64], rows: Vec<usize>, depth: us
 }
 
 /// Both losses, mean over some seeds.
-fn compare(problem: impl Fn(u64) -> Problem) -> (f64, f64) {
+fn compare(problem: impl Fn(usize, u64) -> Problem) -> (f64, f64) {
     let seeds = [1, 2, 3];
-    let mean = |f: &dyn Fn(Problem) -> f64| seeds.map(|seed| f(problem(seed))).iter().sum::<f64>() / seeds.len() as f64;
+    let mean = |f: &dyn Fn(Problem) -> f64| {
+        seeds.map(|seed| f(problem(FEW_ROWS, seed))).iter().sum::<f64>() / seeds.len() as f64
+    };
     (mean(&|p| p.rounded()), mean(&|p| p.plain()))
+}
+
+/// Both losses on many rows, for `cargo xtask soak rounding`.
+fn compare_many(problem: impl Fn(usize, u64) -> Problem) -> (f64, f64) {
+    let problem = problem(MANY_ROWS, 1);
+    let (rounded, plain) = (problem.rounded(), problem.plain());
+    println!("rounded {rounded:.9}, plain {plain:.9}, ratio {:.6}", rounded / plain);
+    (rounded, plain)
 }
 
 #[test]
@@ -240,4 +258,25 @@ fn counts_over_decades() {
 fn a_class_of_one_row_in_a_hundred() {
     let (rounded, plain) = compare(rare_class);
     assert!(rounded < 1.02 * plain, "rounded {rounded}, plain {plain}");
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes: `cargo xtask soak rounding` runs it"]
+fn ten_million_rows_of_weights_of_a_million_to_one() {
+    let (rounded, plain) = compare_many(heavy_weights);
+    assert!(rounded < 1.001 * plain, "rounded {rounded}, plain {plain}");
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes: `cargo xtask soak rounding` runs it"]
+fn ten_million_counts_over_decades() {
+    let (rounded, plain) = compare_many(counts);
+    assert!(rounded < 1.001 * plain, "rounded {rounded}, plain {plain}");
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes: `cargo xtask soak rounding` runs it"]
+fn ten_million_rows_with_a_class_of_one_in_a_hundred() {
+    let (rounded, plain) = compare_many(rare_class);
+    assert!(rounded < 1.001 * plain, "rounded {rounded}, plain {plain}");
 }
