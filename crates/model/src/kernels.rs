@@ -76,6 +76,100 @@ mod plain {
     }
 }
 
+/// Rows whose leaves are found together: as many bytes as half of the vector registers hold.
+pub(crate) const BLOCK_ROWS: usize = 256;
+
+/// A number for each row of a block.
+pub(crate) type Block<T> = [T; BLOCK_ROWS];
+
+/// The code of a missing value: above all others.
+pub(crate) const MISSING_CODE: i8 = i8::MAX;
+
+/// Rows of one leaf that move to another: those whose code is above `least`, which is below that of a missing value by two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Move<'a> {
+    pub(crate) codes: &'a Block<i8>,
+    pub(crate) from: u8,
+    pub(crate) to: u8,
+    pub(crate) least: i8,
+    /// Whether missing values stay, and there are some.
+    pub(crate) missing_stay: bool,
+}
+
+/// Moves rows among leaves, one move after the other.
+#[inline]
+pub(crate) fn move_rows<'a>(leaves: &mut Block<u8>, moves: impl Iterator<Item = Move<'a>>) {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        #[expect(unsafe_code, reason = "the compiler cannot know the processor")]
+        // SAFETY: the processor has the instructions, as was just asked.
+        return unsafe { move_rows_avx2(leaves, moves) };
+    }
+    move_rows_plain(leaves, moves);
+}
+
+fn move_rows_plain<'a>(leaves: &mut Block<u8>, moves: impl Iterator<Item = Move<'a>>) {
+    for Move { codes, from, to, least, missing_stay } in moves {
+        // The code of a missing value becomes the least.
+        let shift = i8::from(missing_stay);
+        for (leaf, code) in leaves.iter_mut().zip(codes) {
+            let moves = u8::from(*leaf == from) & u8::from(code.wrapping_add(shift) > least + shift);
+            *leaf ^= (from ^ to) & moves.wrapping_neg();
+        }
+    }
+}
+
+/// Leaves stay in registers from the first move to the last.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn move_rows_avx2<'a>(leaves: &mut Block<u8>, moves: impl Iterator<Item = Move<'a>>) {
+    use std::arch::x86_64::*;
+    const WIDTH: usize = 32;
+    const VECTORS: usize = BLOCK_ROWS / WIDTH;
+    let load_codes = |codes: &Block<i8>, i: usize| {
+        let codes: &[i8; WIDTH] = codes[i * WIDTH..].first_chunk().expect("invariant: a block is whole vectors");
+        #[expect(unsafe_code, reason = "vectors are loaded through pointers")]
+        // SAFETY: 32 bytes are as long as a vector.
+        unsafe {
+            _mm256_loadu_si256(codes.as_ptr().cast())
+        }
+    };
+    let (places, _) = leaves.as_chunks_mut::<WIDTH>();
+    let places: &mut [[u8; WIDTH]; VECTORS] = places.try_into().expect("invariant: a block is whole vectors");
+    let mut own = places.each_ref().map(|place| {
+        #[expect(unsafe_code, reason = "vectors are loaded through pointers")]
+        // SAFETY: 32 bytes are as long as a vector.
+        unsafe {
+            _mm256_loadu_si256(place.as_ptr().cast())
+        }
+    });
+    for Move { codes, from, to, least, missing_stay } in moves {
+        let [from, to] = [from, to].map(|leaf| _mm256_set1_epi8(leaf as i8));
+        if missing_stay {
+            let (one, next) = (_mm256_set1_epi8(1), _mm256_set1_epi8(least + 2));
+            for (i, own) in own.iter_mut().enumerate() {
+                let stays = _mm256_cmpgt_epi8(next, _mm256_add_epi8(load_codes(codes, i), one));
+                let moves = _mm256_andnot_si256(stays, _mm256_cmpeq_epi8(*own, from));
+                *own = _mm256_blendv_epi8(*own, to, moves);
+            }
+        } else {
+            let next = _mm256_set1_epi8(least + 1);
+            for (i, own) in own.iter_mut().enumerate() {
+                let stays = _mm256_cmpgt_epi8(next, load_codes(codes, i));
+                let moves = _mm256_andnot_si256(stays, _mm256_cmpeq_epi8(*own, from));
+                *own = _mm256_blendv_epi8(*own, to, moves);
+            }
+        }
+    }
+    for (place, own) in places.iter_mut().zip(own) {
+        #[expect(unsafe_code, reason = "vectors are stored through pointers")]
+        // SAFETY: 32 bytes are as long as a vector.
+        unsafe {
+            _mm256_storeu_si256(place.as_mut_ptr().cast(), own);
+        }
+    }
+}
+
 /// Some of the 256 bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ByteSet([u8; 32]);
@@ -171,6 +265,29 @@ mod tests {
             prop_assert_eq!(&wide, &plain);
             let expected = tags.iter().zip(&bytes).map(|(t, b)| if *t == 1 && is_in(*b) { 9 } else { *t });
             prop_assert!(expected.eq(wide));
+        }
+
+        #[test]
+        fn rows_are_moved_alike_with_vectors_and_without(
+            codes in prop::collection::vec(prop_oneof![any::<i8>(), -128i8..=-126, 125i8..=127], BLOCK_ROWS),
+            moves in prop::collection::vec((0u8..3, 0u8..3, -128i8..=125, any::<bool>()), 0..6),
+        ) {
+            let codes: Block<i8> = codes.try_into().unwrap();
+            let leaves: Block<u8> = std::array::from_fn(|row| row as u8 % 3);
+            let all = || moves.iter().map(|&(from, to, least, missing_stay)| Move { codes: &codes, from, to, least, missing_stay });
+            let (wide, plain) = both(|| {
+                let mut leaves = leaves;
+                move_rows(&mut leaves, all());
+                leaves
+            });
+            prop_assert_eq!(wide, plain);
+            let goes = |code: i8, least: i8, missing_stay: bool| code > least && !(missing_stay && code == MISSING_CODE);
+            for row in 0..BLOCK_ROWS {
+                let leaf = moves.iter().fold(leaves[row], |leaf, &(from, to, least, missing_stay)| {
+                    if leaf == from && goes(codes[row], least, missing_stay) { to } else { leaf }
+                });
+                prop_assert_eq!(wide[row], leaf);
+            }
         }
     }
 }

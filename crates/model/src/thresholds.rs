@@ -1,10 +1,14 @@
 //! Finding a number among sorted thresholds: what binning and compiled trees do with every value.
 
+use crate::widest;
+
 /// Thresholds, at most: with 16 bits for how many lie below a number, one is left for a missing value.
 pub const BELOW_MOST: usize = u16::MAX as usize - 1;
 
 /// Cells of the table that says where to look among thresholds, at most.
 const MOST_CELLS: usize = 4096;
+/// Numbers whose cells are found together.
+const TOGETHER: usize = 64;
 /// Cells per threshold, about.
 const CELLS_PER_THRESHOLD: usize = 8;
 
@@ -21,7 +25,7 @@ pub struct Thresholds {
     n_halvings: u32,
     scale: Scale,
     /// For each cell how many thresholds lie in earlier ones.
-    starts: Vec<u16>,
+    starts: Box<[u16; MOST_CELLS]>,
 }
 
 /// Where a number lies in the table.
@@ -51,8 +55,8 @@ impl Thresholds {
             _ => Scale::Bits(by_bits),
         };
         let (starts, fullest) = match scale {
-            Scale::Values(cells) => (cells.starts(sorted, n_cells), cells.fullest(sorted)),
-            Scale::Bits(cells) => (cells.starts(sorted, n_cells), cells.fullest(sorted)),
+            Scale::Values(cells) => (cells.starts(sorted), cells.fullest(sorted)),
+            Scale::Bits(cells) => (cells.starts(sorted), cells.fullest(sorted)),
         };
         let n_halvings = usize::BITS - fullest.leading_zeros();
         let beyond = vec![f64::INFINITY; 1 << n_halvings];
@@ -77,47 +81,55 @@ impl Thresholds {
     /// How many thresholds lie below a number; means nothing for NaN.
     pub fn below(&self, x: f64) -> u16 {
         let mut found = 0;
-        self.each_below(std::iter::once(x), |_, n_below| found = n_below);
+        self.each_below(&[x], |_, n_below| found = n_below);
         found
     }
 
     /// Does something with each number and its count, as [`Thresholds::below`].
     #[inline]
-    pub fn each_below(&self, numbers: impl Iterator<Item = f64>, visit: impl FnMut(f64, u16)) {
-        match self.scale {
-            Scale::Values(cells) => self.each_in(cells, numbers, visit),
-            Scale::Bits(cells) => self.each_in(cells, numbers, visit),
-        }
-    }
-
-    /// The halvings that most features need are unrolled.
-    #[inline]
-    fn each_in(&self, cells: impl Cells, numbers: impl Iterator<Item = f64>, visit: impl FnMut(f64, u16)) {
-        match self.n_halvings {
-            0 | 1 => self.count(cells, numbers, visit, 1),
-            2 => self.count(cells, numbers, visit, 2),
-            3 => self.count(cells, numbers, visit, 3),
-            n => self.count(cells, numbers, visit, n),
+    pub fn each_below(&self, numbers: &[f64], mut visit: impl FnMut(f64, u16)) {
+        let mut cells = [0; TOGETHER];
+        for numbers in numbers.chunks(TOGETHER) {
+            let cells = &mut cells[..numbers.len()];
+            match self.scale {
+                Scale::Values(scale) => by_value(scale, numbers, cells),
+                Scale::Bits(scale) => by_bits(scale, numbers, cells),
+            }
+            // The halvings that most features need are unrolled.
+            match self.n_halvings {
+                0 | 1 => self.count(numbers, cells, &mut visit, 1),
+                2 => self.count(numbers, cells, &mut visit, 2),
+                3 => self.count(numbers, cells, &mut visit, 3),
+                n => self.count(numbers, cells, &mut visit, n),
+            }
         }
     }
 
     #[inline(always)]
-    fn count(
-        &self,
-        cells: impl Cells,
-        numbers: impl Iterator<Item = f64>,
-        mut visit: impl FnMut(f64, u16),
-        n_halvings: u32,
-    ) {
-        let (starts, sorted) = (&self.starts[..], &self.sorted[..]);
-        for x in numbers {
-            let mut n_below = starts[cells.cell(x)] as usize;
+    fn count(&self, numbers: &[f64], cells: &[u64], visit: &mut impl FnMut(f64, u16), n_halvings: u32) {
+        let (starts, sorted) = (&*self.starts, &self.sorted[..]);
+        for (&x, &cell) in numbers.iter().zip(cells) {
+            let mut n_below = starts[cell as usize % MOST_CELLS] as usize;
             for halving in (0..n_halvings).rev() {
                 let middle = sorted[n_below + (1 << halving) - 1];
                 n_below += usize::from(middle < x) << halving;
             }
             visit(x, n_below as u16);
         }
+    }
+}
+
+widest! {
+    /// The cells of numbers, several at a time.
+    fn by_value(scale: ByValue, numbers: &[f64], cells: &mut [u64]) {
+        numbers.iter().zip(cells).for_each(|(x, cell)| *cell = scale.cell(*x) as u64);
+    }
+}
+
+widest! {
+    /// The same.
+    fn by_bits(scale: ByBits, numbers: &[f64], cells: &mut [u64]) {
+        numbers.iter().zip(cells).for_each(|(x, cell)| *cell = scale.cell(*x) as u64);
     }
 }
 
@@ -132,8 +144,8 @@ trait Cells: Copy {
     }
 
     /// For each cell how many thresholds lie in earlier ones.
-    fn starts(self, sorted: &[f64], n_cells: usize) -> Vec<u16> {
-        let mut starts = vec![sorted.len() as u16; n_cells];
+    fn starts(self, sorted: &[f64]) -> Box<[u16; MOST_CELLS]> {
+        let mut starts = Box::new([sorted.len() as u16; MOST_CELLS]);
         let mut cell = 0;
         for (i, threshold) in sorted.iter().enumerate() {
             let own = self.cell(*threshold);

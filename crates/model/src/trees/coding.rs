@@ -67,8 +67,7 @@ impl Codings {
         let (feature, coding) = &self.codings[rank];
         match (coding, &features.columns()[*feature]) {
             (Coding::Number(thresholds), FeatureColumn::Number(values)) => {
-                let numbers = values[rows].iter().copied();
-                thresholds.each_below(numbers, |x, n_below| visit(if x.is_nan() { MISSING } else { n_below }));
+                thresholds.each_below(&values[rows], |x, n_below| visit(if x.is_nan() { MISSING } else { n_below }));
             }
             (Coding::Category(n), FeatureColumn::Code { codes, .. }) => {
                 let is_level = |code| code >= CODE_FIRST && code < *n;

@@ -7,29 +7,28 @@
 use std::ops::Range;
 
 use crate::features::Features;
-use crate::kernels::{self, ByteSet};
+use crate::kernels::{self, Block, ByteSet, MISSING_CODE, Move};
 use crate::trees::coding::{Coding, Codings, MISSING};
 use crate::trees::ensemble::Trees;
 use crate::trees::{Child, Decision};
-use crate::widest;
 
-/// Rows of a block: their leaves and the codes of some features stay in the first-level cache.
-pub(super) const BLOCK_ROWS: usize = 256;
+pub(super) use crate::kernels::BLOCK_ROWS;
+
 /// Leaves of a tree, at most: their numbers are bytes.
 const MOST_LEAVES: usize = 256;
 /// Codes of a feature, at most, where they are bytes; one more means a missing value.
 const BYTE_CODES: usize = u8::MAX as usize;
+/// Between codes from 0 on and from the least byte with a sign on: vectors compare those.
+const SIGN: u8 = 0x80;
 
 /// Trees whose values are added together: the sums are then read and written once for all of them.
 const TOGETHER: usize = 4;
 
-type Bytes = [u8; BLOCK_ROWS];
-
 /// An ensemble for batches.
 #[derive(Debug, Clone)]
 pub(super) struct Replay {
-    /// For each used feature whether its codes are bytes.
-    is_narrow: Vec<bool>,
+    /// By used feature.
+    forms: Vec<Form>,
     /// Those of an output one after another.
     trees: Vec<Tree>,
     /// Trees of one output that are replayed before their values are added.
@@ -42,6 +41,17 @@ pub(super) struct Replay {
     words: Vec<u64>,
     /// Leaf values, tree after tree, and some more, so that 256 follow each.
     values: Vec<f64>,
+}
+
+/// What the codes of a feature are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Bytes to be compared.
+    Numbers,
+    /// Bytes to be looked up.
+    Levels,
+    /// Too many for bytes.
+    Wide,
 }
 
 /// A tree: its runs of splits, its values, and the output that it adds to.
@@ -65,10 +75,8 @@ struct Split {
 /// Which codes go right.
 #[derive(Debug, Clone, Copy)]
 enum Test {
-    /// Bytes above one, missing values too.
-    Above(u8),
-    /// Bytes above one, but missing values stay.
-    AboveUnlessMissing(u8),
+    /// Bytes above one, and missing values unless they stay.
+    Above { least: i8, missing_stay: bool },
     /// Bytes of a set.
     In(u32),
     /// Codes above one, and missing values if they do.
@@ -80,10 +88,57 @@ enum Test {
 /// Memory of a thread.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    bytes: Vec<Bytes>,
-    /// Codes of the features whose codes are no bytes, at the same places.
-    wide: Vec<[u16; BLOCK_ROWS]>,
-    sums: Vec<[f64; BLOCK_ROWS]>,
+    codes: Codes,
+    sums: Vec<Block<f64>>,
+}
+
+/// The codes of a block of rows, each at the place of its feature.
+#[derive(Debug, Default)]
+struct Codes {
+    numbers: Vec<Block<i8>>,
+    /// Whether one of the numbers is missing.
+    has_missing: Vec<bool>,
+    levels: Vec<Block<u8>>,
+    wide: Vec<Block<u16>>,
+}
+
+impl Codes {
+    fn fill(&mut self, forms: &[Form], codings: &Codings, features: &Features, rows: &Range<usize>) {
+        let n = forms.len();
+        self.numbers.resize(n, [0; BLOCK_ROWS]);
+        self.has_missing.resize(n, false);
+        self.levels.resize(if forms.contains(&Form::Levels) { n } else { 0 }, [0; BLOCK_ROWS]);
+        self.wide.resize(if forms.contains(&Form::Wide) { n } else { 0 }, [0; BLOCK_ROWS]);
+        for (rank, form) in forms.iter().enumerate() {
+            match form {
+                Form::Numbers => {
+                    let block = &mut self.numbers[rank];
+                    fill(block, codings, rank, features, rows, |code| (code as u8 ^ SIGN) as i8);
+                    self.has_missing[rank] = block[..rows.len()].contains(&MISSING_CODE);
+                }
+                Form::Levels => fill(&mut self.levels[rank], codings, rank, features, rows, |code| code as u8),
+                Form::Wide => fill(&mut self.wide[rank], codings, rank, features, rows, |code| code),
+            }
+        }
+    }
+}
+
+/// The codes of a feature, as far as there are rows.
+#[inline]
+fn fill<T>(
+    block: &mut Block<T>,
+    codings: &Codings,
+    rank: usize,
+    features: &Features,
+    rows: &Range<usize>,
+    of: impl Fn(u16) -> T,
+) {
+    let mut places = block.iter_mut();
+    codings.each(rank, features, rows.clone(), |code| {
+        if let Some(place) = places.next() {
+            *place = of(code);
+        }
+    });
 }
 
 impl Replay {
@@ -92,12 +147,13 @@ impl Replay {
         if trees.width != 1 || trees.n_trees() == 0 || trees.largest_tree() > MOST_LEAVES {
             return None;
         }
-        let is_narrow = |rank| match codings.coding(rank) {
-            Coding::Number(thresholds) => thresholds.len() < BYTE_CODES,
-            Coding::Category(n) => *n as usize <= BYTE_CODES,
+        let form = |rank| match codings.coding(rank) {
+            Coding::Number(thresholds) if thresholds.len() < BYTE_CODES => Form::Numbers,
+            Coding::Category(n) if *n as usize <= BYTE_CODES => Form::Levels,
+            _ => Form::Wide,
         };
         let mut replay = Replay {
-            is_narrow: (0..codings.len()).map(is_narrow).collect(),
+            forms: (0..codings.len()).map(form).collect(),
             trees: vec![],
             groups: vec![],
             runs: vec![],
@@ -135,13 +191,13 @@ impl Replay {
             };
             let (rank, to) = (trees.rank(split.feature), n_leaves as u8);
             n_leaves += 1;
-            let (is_narrow, missing_left) = (self.is_narrow[rank], split.missing_left);
+            let (form, missing_left) = (self.forms[rank], split.missing_left);
             let test = match (split.decision, codings.coding(rank)) {
                 (Decision::Number { threshold }, Coding::Number(thresholds)) => {
-                    match (thresholds.position(threshold), is_narrow) {
-                        (least, true) if missing_left => Test::AboveUnlessMissing(least as u8),
-                        (least, true) => Test::Above(least as u8),
-                        (least, false) => Test::WideAbove { least, missing: !missing_left },
+                    let least = thresholds.position(threshold);
+                    match form {
+                        Form::Wide => Test::WideAbove { least, missing: !missing_left },
+                        _ => Test::Above { least: (least as u8 ^ SIGN) as i8, missing_stay: missing_left },
                     }
                 }
                 (decision, coding) => {
@@ -150,8 +206,8 @@ impl Replay {
                         Some(word) => word >> (code % 64) & 1 == 0,
                         None => !missing_left,
                     };
-                    match (is_narrow, coding) {
-                        (false, Coding::Category(n_codes)) => {
+                    match (form, coding) {
+                        (Form::Wide, Coding::Category(n_codes)) => {
                             let first_word = self.words.len() as u32;
                             let word =
                                 |first: usize| (0..64).map(|i| u64::from(goes_right(first + i)) << i).sum::<u64>();
@@ -194,35 +250,16 @@ impl Replay {
         scratch: &mut Scratch,
         out: &mut [f64],
     ) {
-        let Scratch { bytes, wide, sums } = scratch;
+        let Scratch { codes, sums } = scratch;
         let n_rows = out.len() / n_outputs;
-        bytes.resize(codings.len(), [0; BLOCK_ROWS]);
-        for (rank, block) in bytes.iter_mut().enumerate() {
-            let rows = start..start + n_rows;
-            if self.is_narrow[rank] {
-                let mut places = block.iter_mut();
-                codings.each(rank, features, rows, |code| {
-                    if let Some(place) = places.next() {
-                        *place = code as u8;
-                    }
-                });
-            } else {
-                wide.resize(codings.len(), [0; BLOCK_ROWS]);
-                let mut places = wide[rank].iter_mut();
-                codings.each(rank, features, rows, |code| {
-                    if let Some(place) = places.next() {
-                        *place = code;
-                    }
-                });
-            }
-        }
+        codes.fill(&self.forms, codings, features, &(start..start + n_rows));
         sums.clear();
         sums.resize(n_outputs, [0.0; BLOCK_ROWS]);
-        let mut leaves: [Bytes; TOGETHER] = [[0; BLOCK_ROWS]; TOGETHER];
+        let mut leaves: [Block<u8>; TOGETHER] = [[0; BLOCK_ROWS]; TOGETHER];
         for trees in &self.groups {
             let trees = &self.trees[trees.clone()];
             for (tree, leaves) in trees.iter().zip(&mut leaves) {
-                self.replay(tree, bytes, wide, leaves);
+                self.replay(tree, codes, leaves);
             }
             let values =
                 |tree: &Tree| self.values[tree.first_value..].first_chunk().expect("invariant: 256 values follow");
@@ -240,30 +277,31 @@ impl Replay {
     }
 
     /// Finds the leaf of every row in a tree.
-    fn replay(&self, tree: &Tree, bytes: &[Bytes], wide: &[[u16; BLOCK_ROWS]], leaves: &mut Bytes) {
+    fn replay(&self, tree: &Tree, codes: &Codes, leaves: &mut Block<u8>) {
         leaves.fill(0);
         for run in &self.runs[tree.runs.clone()] {
             let splits = &self.splits[run.clone()];
             if splits[0].test.is_compared() {
-                compare(leaves, bytes, splits);
+                let moves = splits.iter().map(|split| split.compared(codes));
+                kernels::move_rows(leaves, moves);
             } else {
-                splits.iter().for_each(|split| self.look_up(leaves, bytes, wide, split));
+                splits.iter().for_each(|split| self.look_up(leaves, codes, split));
             }
         }
     }
 
-    fn look_up(&self, leaves: &mut Bytes, bytes: &[Bytes], wide: &[[u16; BLOCK_ROWS]], split: &Split) {
+    fn look_up(&self, leaves: &mut Block<u8>, codes: &Codes, split: &Split) {
         let (rank, ends) = (split.rank as usize, (split.from, split.to));
         match split.test {
             Test::In(number) => {
-                kernels::retag_in_set(leaves, &bytes[rank], &self.byte_sets[number as usize], ends);
+                kernels::retag_in_set(leaves, &codes.levels[rank], &self.byte_sets[number as usize], ends);
             }
             Test::WideIn { first_word, missing } => {
                 let words = &self.words[first_word as usize..];
-                move_wide(leaves, &wide[rank], ends, missing, |c| words[c as usize / 64] >> (c % 64) & 1 == 1);
+                move_wide(leaves, &codes.wide[rank], ends, missing, |c| words[c as usize / 64] >> (c % 64) & 1 == 1);
             }
-            Test::WideAbove { least, missing } => move_wide(leaves, &wide[rank], ends, missing, |c| c > least),
-            Test::Above(_) | Test::AboveUnlessMissing(_) => unreachable!("invariant: these are compared"),
+            Test::WideAbove { least, missing } => move_wide(leaves, &codes.wide[rank], ends, missing, |c| c > least),
+            Test::Above { .. } => unreachable!("invariant: these are compared"),
         }
     }
 }
@@ -271,39 +309,26 @@ impl Replay {
 impl Test {
     /// Whether bytes are compared, as those of most splits are.
     fn is_compared(self) -> bool {
-        matches!(self, Test::Above(_) | Test::AboveUnlessMissing(_))
+        matches!(self, Test::Above { .. })
     }
 }
 
-widest! {
-    /// Splits by comparison: 32 rows at a time where vectors are that long.
-    fn compare(leaves: &mut Bytes, bytes: &[Bytes], splits: &[Split]) {
-        for split in splits {
-            let (bytes, ends) = (&bytes[split.rank as usize], (split.from, split.to));
-            match split.test {
-                Test::Above(least) => move_rows(leaves, bytes, ends, |byte| byte > least),
-                // The byte of a missing value becomes the least.
-                Test::AboveUnlessMissing(least) => {
-                    move_rows(leaves, bytes, ends, |byte| byte.wrapping_add(1) > least + 1);
-                }
-                _ => unreachable!("invariant: these are looked up"),
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn move_rows(leaves: &mut Bytes, bytes: &Bytes, (from, to): (u8, u8), goes_right: impl Fn(u8) -> bool) {
-    for (leaf, byte) in leaves.iter_mut().zip(bytes) {
-        let moves = u8::from(*leaf == from) & u8::from(goes_right(*byte));
-        *leaf ^= (from ^ to) & moves.wrapping_neg();
+impl Split {
+    /// What a split by comparison moves.
+    #[inline]
+    fn compared<'a>(&self, codes: &'a Codes) -> Move<'a> {
+        let (rank, Split { from, to, test, .. }) = (self.rank as usize, *self);
+        let Test::Above { least, missing_stay } = test else {
+            unreachable!("invariant: others are looked up");
+        };
+        Move { codes: &codes.numbers[rank], from, to, least, missing_stay: missing_stay & codes.has_missing[rank] }
     }
 }
 
 /// Only the rows of the leaf are looked at: a set of many codes is not asked for every row.
 fn move_wide(
-    leaves: &mut Bytes,
-    codes: &[u16; BLOCK_ROWS],
+    leaves: &mut Block<u8>,
+    codes: &Block<u16>,
     (from, to): (u8, u8),
     missing: bool,
     goes_right: impl Fn(u16) -> bool,
@@ -317,8 +342,8 @@ fn move_wide(
 
 /// Adds the values of the rows' leaves in some trees.
 fn add_values<const TREES: usize>(
-    sums: &mut [f64; BLOCK_ROWS],
-    leaves: &[Bytes; TREES],
+    sums: &mut Block<f64>,
+    leaves: &[Block<u8>; TREES],
     values: [&[f64; MOST_LEAVES]; TREES],
 ) {
     for (row, sum) in sums.iter_mut().enumerate() {

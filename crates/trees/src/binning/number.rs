@@ -46,7 +46,7 @@ impl NumberBins {
         let missing = self.lower.len() as u8;
         let mut has_missing = false;
         let mut places = binned.iter_mut();
-        cuts.each_below(values.iter().copied(), |x, bin| {
+        cuts.each_below(values, |x, bin| {
             has_missing |= x.is_nan();
             if let Some(place) = places.next() {
                 *place = if x.is_nan() { missing } else { bin as u8 };
