@@ -9,6 +9,8 @@ mod faults;
 mod housekeeping;
 mod odd_input;
 mod project;
+#[cfg(unix)]
+mod read_only;
 mod registry;
 mod runs;
 

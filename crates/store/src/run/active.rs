@@ -24,6 +24,7 @@ impl Store {
     pub async fn start_run_as(&self, run_id: String, run: NewRun) -> Result<ActiveRun> {
         run.check()?;
         id::check(&run_id)?;
+        self.check_writable()?;
         let mark = self.home().mark_running(&run_id)?;
         let row =
             super::write::Row { run_id: &run_id, run: &run, status: Status::Running, started: self.now(), ended: None };

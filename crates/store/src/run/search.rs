@@ -104,6 +104,9 @@ impl Store {
     /// # Errors
     /// If the database cannot be read.
     pub(crate) async fn mark_dead_runs(&self) -> Result<()> {
+        if self.check_writable().is_err() {
+            return Ok(());
+        }
         let told = |e| self.database().error(e);
         let query = sqlx::query("SELECT run_id FROM runs WHERE status = 'running'");
         let rows = query.fetch_all(self.database().pool()).await.map_err(told)?;
