@@ -7,6 +7,7 @@ mod commands;
 mod diff;
 mod faults;
 mod housekeeping;
+mod live;
 mod odd_input;
 mod project;
 #[cfg(unix)]
