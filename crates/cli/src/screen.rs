@@ -158,9 +158,17 @@ impl Screen {
 
     /// Says something on stderr above the bar.
     pub(crate) fn say(&self, line: &str) {
-        self.bar.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "{}", visible(line));
-        });
+        self.speaker()(line);
+    }
+
+    /// Says something on stderr above the bar, from any thread.
+    pub(crate) fn speaker(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        let bar = self.bar.clone();
+        move |line| {
+            bar.suspend(|| {
+                let _ = writeln!(std::io::stderr(), "{}", visible(line));
+            });
+        }
     }
 
     fn begin(&self, name: &str, steps: Option<usize>) {

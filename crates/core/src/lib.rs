@@ -24,7 +24,7 @@ pub mod warning;
 pub use block::{Block, Category, Column, Levels, LevelsBuilder, Table, TableBuilder};
 pub use error::Error;
 pub use metric::{Metric, Predictions};
-pub use observe::{Cancel, Clock, Context, Event, Observer};
+pub use observe::{Cancel, Clock, Context, Event, Measurement, Observer};
 pub use rows::{RowSet, Rows, Source, View};
 pub use schema::{Field, Kind, Role, Schema};
 pub use split::{Fold, Split};

@@ -1,8 +1,9 @@
 //! What a long computation is handed instead of a clock, a terminal and a signal handler.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::Warning;
+use crate::{Metric, Warning};
 
 /// What happens while a model is sought. Fields are borrowed: an observer copies what it keeps.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +20,30 @@ pub enum Event<'a> {
     Step {
         /// What it was, such as `gbdt_leafwise, fold 2`.
         name: &'a str,
+    },
+    /// The first fit of a candidate begins.
+    CandidateBegun {
+        /// The candidate.
+        candidate: &'a str,
+        /// Its type and hyperparameters, as texts.
+        params: &'a BTreeMap<String, String>,
+        /// The metric that decides.
+        metric: Metric,
+    },
+    /// The last fit of a candidate has ended. One that was stopped before its first fit has not begun.
+    CandidateEnded {
+        /// The candidate.
+        candidate: &'a str,
+        /// Its type and hyperparameters, and what was found for them, as texts.
+        params: &'a BTreeMap<String, String>,
+        /// The metric that decides.
+        metric: Metric,
+        /// All that was measured.
+        measured: &'a [Measurement],
+        /// Why it is not complete.
+        failure: Option<&'a str>,
+        /// Whether it is not complete because the user wished to stop.
+        interrupted: bool,
     },
     /// One fold of a candidate was scored.
     Fold {
@@ -38,6 +63,17 @@ pub enum Event<'a> {
     },
     /// Something the user should know.
     Warning(&'a Warning),
+}
+
+/// A value that was measured of a candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// What was measured where, such as `cv.roc_auc`.
+    pub name: String,
+    /// The fold, from 0; 0 where it is of no fold.
+    pub step: i64,
+    /// The value.
+    pub value: f64,
 }
 
 /// Is told what happens. Called from several threads at once.

@@ -307,6 +307,23 @@ impl std::fmt::Debug for Candidate {
 }
 
 impl Candidate {
+    /// Type and hyperparameters as texts, as they are recorded.
+    pub fn described(&self) -> BTreeMap<String, String> {
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Null => "none".to_owned(),
+            other => other.to_string(),
+        };
+        let params = match serde_json::json!(self.params) {
+            serde_json::Value::Object(params) => params,
+            _ => serde_json::Map::new(),
+        };
+        let mut described: BTreeMap<String, String> =
+            params.into_iter().map(|(name, value)| (name, text(value))).collect();
+        described.insert("type".into(), self.candidate_type.clone());
+        described
+    }
+
     /// Resolves what is asked for.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tabwright_core::metric::{Metric, Reliability};
 use tabwright_core::split::Fold;
-use tabwright_core::{Cancel, Code, Context, Event, Warning};
+use tabwright_core::{Cancel, Code, Context, Event, Measurement, Warning};
 use tabwright_model::Model;
 use tabwright_model::evidence::Metrics;
 
@@ -69,9 +69,44 @@ pub struct Line {
     pub rounds: Option<u32>,
     /// Why the candidate could not be fitted or is not complete.
     pub failure: Option<String>,
+    /// Whether it is not complete because the user wished to stop.
+    pub interrupted: bool,
 }
 
 impl Line {
+    /// Type and hyperparameters as texts, as they are recorded, with the rounds that early stopping chose.
+    pub fn described(&self) -> BTreeMap<String, String> {
+        let mut described = self.candidate.described();
+        if let Some(rounds) = self.rounds {
+            described.insert("rounds".into(), rounds.to_string());
+        }
+        described
+    }
+
+    /// All that was measured: the score that decides under its bare name, the folds, the validation part, and times.
+    pub fn measurements(&self, metric: Metric) -> Vec<Measurement> {
+        let metric = metric.name();
+        let one = |name: String, step: i64, value: f64| Measurement { name, step, value };
+        let mut found = Vec::new();
+        let validation = self.validation.as_ref().and_then(|v| v.get(metric)).copied();
+        let decides = self.cv_mean_std().map(|(mean, _)| mean).or(validation);
+        found.extend(decides.map(|score| one(metric.to_owned(), 0, score)));
+        let folds = self.cv_scores.iter().enumerate();
+        found.extend(folds.map(|(fold, score)| one(format!("fold.{metric}"), fold as i64, *score)));
+        let mut of_folds = self.cv_metrics.clone();
+        if let Some((mean, std)) = self.cv_mean_std() {
+            of_folds.insert(metric.to_owned(), mean);
+            found.push(one(format!("cv.{metric}_std"), 0, std));
+        }
+        for (part, metrics) in [("cv", Some(&of_folds)), ("validation", self.validation.as_ref())] {
+            let metrics = metrics.into_iter().flatten();
+            found.extend(metrics.map(|(name, value)| one(format!("{part}.{name}"), 0, *value)));
+        }
+        found.push(one("seconds.fit".into(), 0, self.fit_seconds));
+        found.push(one("seconds.predict".into(), 0, self.predict_seconds));
+        found
+    }
+
     /// Mean and standard deviation (population form) over the folds with a defined score.
     pub fn cv_mean_std(&self) -> Option<(f64, f64)> {
         let scores: Vec<f64> = self.cv_scores.iter().copied().filter(|s| !s.is_nan()).collect();
@@ -167,10 +202,11 @@ pub fn search(
     let cancel = if was_compared { &never } else { context.cancel };
     let rows = fitted_on(parts);
     let started = context.clock.seconds();
-    let mut fitted = material.fit(&best.candidate, &rows, best.rounds, cancel)?;
+    let told = |error| if cancel.is_cancelled() { Error::Cancelled } else { error };
+    let mut fitted = material.fit(&best.candidate, &rows, best.rounds, cancel).map_err(told)?;
     let mut rounds = best.rounds;
     if let (None, Some(chosen)) = (best.rounds, fitted.rounds) {
-        fitted = material.fit(&best.candidate, &rows, Some(chosen), cancel)?;
+        fitted = material.fit(&best.candidate, &rows, Some(chosen), cancel).map_err(told)?;
         rounds = Some(chosen);
     }
     let fit_seconds = context.clock.seconds() - started;

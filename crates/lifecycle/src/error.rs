@@ -75,6 +75,19 @@ pub enum Exit {
 }
 
 impl Error {
+    /// Whether the user stopped the command.
+    pub fn is_cancelled(&self) -> bool {
+        use tabwright_core::Error as Core;
+        use tabwright_learn::Error as Learn;
+        matches!(
+            self,
+            Error::Cancelled(_)
+                | Error::Core(Core::Cancelled)
+                | Error::Rows(tabwright_data::Error::Cancelled)
+                | Error::Learn(Learn::Cancelled | Learn::Core(Core::Cancelled))
+        )
+    }
+
     /// The exit code that belongs to the error.
     pub fn exit(&self) -> Exit {
         use tabwright_core::Error as Core;

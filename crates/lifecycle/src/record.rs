@@ -1,16 +1,19 @@
 //! What is recorded of a training or an evaluation: runs as documents, one for the whole and one within it for each candidate.
 //!
-//! Making the documents needs no store; [`RecordFile`] writes them beside a model when the store cannot take them.
+//! Making the documents needs no store. [`Live`] makes those of candidates while a training runs; [`RecordFile`] writes all of them
+//! beside a model when the store cannot take them.
 
-use std::collections::BTreeMap;
+mod live;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tabwright_learn::search::Line;
 use tabwright_model::evidence::Metrics;
 use tabwright_store::time::Micros;
-use tabwright_store::{Batch, Measured, NewRun, RunDocument, Status, Store};
+use tabwright_store::{Batch, Measured, NewRun, RunDocument, Status};
+
+pub use live::Live;
 
 use crate::config::{Config, ProjectConfig};
 use crate::error::{Error, Result};
@@ -77,11 +80,23 @@ fn recorded_config(config: &Config) -> Value {
     json!(config)
 }
 
-/// The documents of a training: the run, and one within it for each candidate.
-///
-/// # Errors
-/// If the system gives no random numbers for ids.
-pub fn of_training(trained: &Trained, config: &Config, about: &About) -> Result<Vec<RunDocument>> {
+/// What is known of a training from its configuration alone: tags, the note, the seed and the target.
+pub fn known(config: &Config) -> Batch {
+    let mut known = Batch {
+        params: [("seed".to_owned(), config.train.seed.to_string())].into(),
+        tags: config.train.tags.clone(),
+        note: Some(config.train.note.clone()).filter(|n| !n.is_empty()),
+        ..Batch::default()
+    };
+    if !config.data.target.is_empty() {
+        known.params.insert("target".into(), config.data.target.clone());
+    }
+    known
+}
+
+/// The documents of a training: the run, and one within it for each candidate. `live` has those that were made while it ran,
+/// which know when a candidate began and ended; it may have none.
+pub fn of_training(trained: &Trained, config: &Config, about: &About, live: &[RunDocument]) -> Vec<RunDocument> {
     let mut run = begun(TRAIN, config, &config.data.source, about);
     let metric = trained.metric.name();
     if run.primary_metric.is_empty() {
@@ -95,17 +110,14 @@ pub fn of_training(trained: &Trained, config: &Config, about: &About) -> Result<
         info.insert("content_id".into(), json!(trained.artifact.content_id()));
         info.insert("seconds".into(), json!(trained.seconds));
     }
-    let best = trained.found.best();
-    let mut logged = Batch {
-        params: params(best),
-        tags: config.train.tags.clone(),
-        note: Some(config.train.note.clone()).filter(|n| !n.is_empty()),
-        metrics: line_metrics(best, trained, about),
-        ..Batch::default()
-    };
+    let candidates = candidates(trained, config, about, live);
+    // The first is the best.
+    let mut logged = candidates.first().map(|best| best.logged.clone()).unwrap_or_default();
+    let known = known(config);
+    (logged.tags, logged.note) = (known.tags, known.note);
     let signature = trained.artifact.model().signature();
     for (name, value) in [
-        ("candidate", best.candidate.name.clone()),
+        ("candidate", trained.found.best().candidate.name.clone()),
         ("content_id", trained.artifact.content_id().to_owned()),
         ("seed", trained.seed.to_string()),
         ("target", signature.target.clone()),
@@ -117,49 +129,58 @@ pub fn of_training(trained: &Trained, config: &Config, about: &About) -> Result<
     for (part, metrics) in [("train", Some(&trained.found.train)), ("test", trained.found.test.as_ref())] {
         logged.metrics.extend(measured(part, metrics, about.ended));
     }
-    let (project, experiment) = (run.project.clone(), run.experiment.clone());
-    let mut documents = vec![RunDocument {
+    let whole = RunDocument {
         run_id: about.run_id.clone(),
         run,
         status: Status::Completed,
         started: about.started,
         ended: Some(about.ended),
         logged,
-    }];
-    for line in &trained.found.leaderboard {
-        let info = line.failure.as_ref().map_or_else(|| json!({}), |why| json!({ "error": why }));
-        documents.push(RunDocument {
-            run_id: Store::draw_run_id()?,
-            run: NewRun {
-                project: project.clone(),
-                experiment: experiment.clone(),
-                parent: Some(about.run_id.clone()),
-                kind: CANDIDATE.into(),
-                name: line.candidate.name.clone(),
-                primary_metric: metric.to_owned(),
-                info,
-            },
-            status: if line.failure.is_some() { Status::Failed } else { Status::Completed },
-            started: about.started,
-            ended: Some(about.ended),
-            logged: Batch { params: params(line), metrics: line_metrics(line, trained, about), ..Batch::default() },
-        });
-    }
-    Ok(documents)
+    };
+    std::iter::once(whole).chain(candidates).collect()
 }
 
-/// The document of a training that ended with an error.
-pub fn of_failure(config: &Config, about: &About, error: &Error) -> RunDocument {
+/// The documents of candidates, in the order of the leaderboard.
+fn candidates(trained: &Trained, config: &Config, about: &About, live: &[RunDocument]) -> Vec<RunDocument> {
+    let lines = trained.found.leaderboard.iter().map(|line| {
+        let name = &line.candidate.name;
+        let known = live.iter().find(|document| document.run.name == *name).cloned();
+        let mut document = known.unwrap_or_else(|| {
+            live::begun(&about.run_id, &config.project, (name, trained.metric.name()), about.started)
+        });
+        let found = live::Found {
+            params: &line.described(),
+            measured: &line.measurements(trained.metric),
+            failure: line.failure.as_deref(),
+            interrupted: line.interrupted,
+        };
+        let ended = document.ended.unwrap_or(about.ended);
+        live::end(&mut document, found, ended);
+        document
+    });
+    lines.collect()
+}
+
+/// The documents of a training that ended with an error. `live` has those of the candidates that had begun: what they had found
+/// is kept.
+pub fn of_failure(config: &Config, about: &About, error: &Error, live: Vec<RunDocument>) -> Vec<RunDocument> {
     let mut run = begun(TRAIN, config, &config.data.source, about);
     if let Some(info) = run.info.as_object_mut() {
         info.insert("error".into(), json!(redact::text(&error.to_string())));
     }
-    let status = match error {
-        Error::Cancelled(_) | Error::Learn(tabwright_learn::Error::Cancelled) => Status::Killed,
-        _ => Status::Failed,
-    };
-    let logged = Batch { tags: config.train.tags.clone(), ..Batch::default() };
-    RunDocument { run_id: about.run_id.clone(), run, status, started: about.started, ended: Some(about.ended), logged }
+    let status = if error.is_cancelled() { Status::Killed } else { Status::Failed };
+    if let Some(first) = live.first().filter(|_| run.primary_metric.is_empty()) {
+        run.primary_metric.clone_from(&first.run.primary_metric);
+    }
+    let (run_id, started, ended) = (about.run_id.clone(), about.started, Some(about.ended));
+    let whole = RunDocument { run_id, run, status, started, ended, logged: known(config) };
+    let candidates = live.into_iter().map(|mut document| {
+        if document.status == Status::Running {
+            (document.status, document.ended) = (status, ended);
+        }
+        document
+    });
+    std::iter::once(whole).chain(candidates).collect()
 }
 
 /// The document of an evaluation. `model` is how the model was named.
@@ -183,46 +204,6 @@ pub fn of_evaluation(
     };
     let (run_id, started) = (about.run_id.clone(), about.started);
     RunDocument { run_id, run, status: Status::Completed, started, ended: Some(about.ended), logged }
-}
-
-/// Type and hyperparameters of a candidate.
-fn params(line: &Line) -> BTreeMap<String, String> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "none".to_owned(),
-        other => other.to_string(),
-    };
-    let hyperparameters = json!(line.candidate.params);
-    let named = hyperparameters.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value)));
-    let mut params: BTreeMap<String, String> = named.collect();
-    params.insert("type".into(), line.candidate.candidate_type.clone());
-    if let Some(rounds) = line.rounds {
-        params.insert("rounds".into(), rounds.to_string());
-    }
-    params
-}
-
-/// What was measured of a candidate: the score that decided under its bare name, the folds, the validation part, and times.
-fn line_metrics(line: &Line, trained: &Trained, about: &About) -> Vec<Measured> {
-    let metric = trained.metric.name();
-    let at = about.ended;
-    let one = |name: String, step: i64, value: f64| Measured { name, step, at, value };
-    let mut metrics = Vec::new();
-    let validation = line.validation.as_ref().and_then(|v| v.get(metric)).copied();
-    let selection = line.cv_mean_std().map(|(mean, _)| mean).or(validation);
-    metrics.extend(selection.map(|score| one(metric.to_owned(), 0, score)));
-    let folds = line.cv_scores.iter().enumerate();
-    metrics.extend(folds.map(|(fold, score)| one(format!("fold.{metric}"), fold as i64, *score)));
-    let mut of_folds = line.cv_metrics.clone();
-    if let Some((mean, std)) = line.cv_mean_std() {
-        of_folds.insert(metric.to_owned(), mean);
-        metrics.push(one(format!("cv.{metric}_std"), 0, std));
-    }
-    metrics.extend(measured("cv", Some(&of_folds), at));
-    metrics.extend(measured("validation", line.validation.as_ref(), at));
-    metrics.push(one("seconds.fit".into(), 0, line.fit_seconds));
-    metrics.push(one("seconds.predict".into(), 0, line.predict_seconds));
-    metrics
 }
 
 fn measured<'a>(part: &'a str, metrics: Option<&'a Metrics>, at: Micros) -> impl Iterator<Item = Measured> + 'a {

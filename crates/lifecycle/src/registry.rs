@@ -37,6 +37,7 @@ pub struct Registered {
 /// For names that cannot be, and from the store; then nothing is registered.
 pub async fn register(store: &Store, artifact: &Artifact, about: &Registered, mover: &Mover) -> Result<Version> {
     tabwright_store::name::check("the model name", &about.name)?;
+    store.check_writable()?;
     let (file, size) = keep(store, artifact)?;
     let run_id = match about.run_id.is_empty() {
         true => run_of(store, artifact).await?,

@@ -4,6 +4,7 @@
 //! Numbers that are "not a number" are stored as NULL: SQLite knows no other form, and PostgreSQL would sort them above all
 //! others.
 
+mod access;
 mod compact;
 mod identity;
 mod migrate;
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 use sqlx::any::{Any, AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Arguments, AssertSqlSafe, ConnectOptions, Connection, Encode, Row, Transaction, Type};
+
+use access::Access;
 
 use crate::error::{Error, Result};
 
@@ -84,35 +87,26 @@ pub(crate) struct Database {
     pub(crate) dialect: Dialect,
     place: String,
     wait: Duration,
+    access: Access,
 }
 
 impl Database {
     /// Opens a database, makes it if it is not there, and brings its layout up to date. `wait` is how long to wait for
-    /// another process that writes.
+    /// another process that writes. One that cannot be written is read.
     pub(crate) async fn open(location: &Location, wait: Duration) -> Result<Self> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
-        let (dialect, url) = match location {
-            Location::Sqlite(path) => (Dialect::Sqlite, sqlite_url(path)?),
-            Location::Postgres(url) => (Dialect::Postgres, url.clone()),
+        let (dialect, access, url) = match location {
+            Location::Sqlite(path) => {
+                let access = Access::to(path)?;
+                (Dialect::Sqlite, access, sqlite_url(path, access)?)
+            }
+            Location::Postgres(url) => (Dialect::Postgres, Access::Write, url.clone()),
         };
         let place = location.shown();
-        let told = |e: sqlx::Error| opening(&place, wait, e);
+        let told = |e: sqlx::Error| opening(&place, wait, access, e);
         let options = url.parse::<AnyConnectOptions>().map_err(told)?.disable_statement_logging();
-        // Of several processes that make the schema at once, each but the first would fail.
-        let first_setup = match dialect {
-            Dialect::Sqlite => String::new(),
-            Dialect::Postgres => {
-                format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK}); CREATE SCHEMA IF NOT EXISTS tabwright;")
-            }
-        };
-        let setup = match dialect {
-            Dialect::Sqlite => format!(
-                "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
-                wait.as_millis()
-            ),
-            Dialect::Postgres => "SET search_path TO tabwright".to_owned(),
-        };
+        let (first_setup, setup) = setup(dialect, access, wait);
         // The pool would try a connection that cannot be set up again and again until the wait is over, and not say why.
         let mut first = options.connect().await.map_err(told)?;
         let done = sqlx::raw_sql(AssertSqlSafe(first_setup + &setup)).execute(&mut first).await;
@@ -129,7 +123,7 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(told)?;
-        let database = Database { pool, dialect, place, wait };
+        let database = Database { pool, dialect, place, wait, access };
         migrate::run(&database).await?;
         if let Location::Sqlite(path) = location {
             database.check_copy(path).await?;
@@ -147,8 +141,20 @@ impl Database {
         &self.pool
     }
 
+    /// Whether it can be written.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] where it cannot.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match self.access {
+            Access::Write => Ok(()),
+            Access::Read | Access::ReadStill => Err(Error::ReadOnly { place: self.place.clone() }),
+        }
+    }
+
     /// A transaction that writes. On SQLite it is the only one from its beginning, so that it never has to give up halfway.
     pub(crate) async fn write(&self) -> Result<Transaction<'static, Any>> {
+        self.check_writable()?;
         let begun = match self.dialect {
             Dialect::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
             Dialect::Postgres => self.pool.begin().await,
@@ -190,8 +196,32 @@ impl Database {
     }
 }
 
+/// What a database is told when the first connection is made, and then on each.
+fn setup(dialect: Dialect, access: Access, wait: Duration) -> (String, String) {
+    let wait = wait.as_millis();
+    match (dialect, access) {
+        // Of several processes that make the schema at once, each but the first would fail.
+        (Dialect::Postgres, _) => (
+            format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK}); CREATE SCHEMA IF NOT EXISTS tabwright;"),
+            "SET search_path TO tabwright".to_owned(),
+        ),
+        (Dialect::Sqlite, Access::Write) => (
+            String::new(),
+            format!(
+                "PRAGMA busy_timeout = {wait}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"
+            ),
+        ),
+        (Dialect::Sqlite, Access::Read | Access::ReadStill) => (String::new(), format!("PRAGMA busy_timeout = {wait}")),
+    }
+}
+
 /// An error while a database is opened.
-fn opening(place: &str, wait: Duration, error: sqlx::Error) -> Error {
+fn opening(place: &str, wait: Duration, access: Access, error: sqlx::Error) -> Error {
+    if access != Access::Write && primary_code(&error) == Some(CANNOT_OPEN) {
+        let why =
+            "it, or the log beside it, cannot be read; ask whoever owns the folder for leave to read it".to_owned();
+        return Error::Open { place: place.to_owned(), why };
+    }
     explained(place, wait, &error).unwrap_or_else(|| Error::Open { place: place.to_owned(), why: told(&error) })
 }
 
@@ -204,6 +234,16 @@ fn told(error: &sqlx::Error) -> String {
     }
 }
 
+/// SQLite: the file, or one beside it, cannot be opened.
+const CANNOT_OPEN: u32 = 14;
+
+/// The primary code of an error of SQLite.
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    // PostgreSQL's codes have five characters, some of them letters.
+    let code: u32 = error.as_database_error()?.code().filter(|c| c.len() < 5)?.parse().ok()?;
+    Some(code & 0xff)
+}
+
 /// Errors of SQLite that mean something to a user, by their primary code.
 fn explained(place: &str, wait: Duration, error: &sqlx::Error) -> Option<Error> {
     const BUSY: u32 = 5;
@@ -212,22 +252,18 @@ fn explained(place: &str, wait: Duration, error: &sqlx::Error) -> Option<Error> 
     const IO: u32 = 10;
     const CORRUPT: u32 = 11;
     const FULL: u32 = 13;
-    const CANNOT_OPEN: u32 = 14;
     const NO_DATABASE: u32 = 26;
     let place = place.to_owned();
     let locked = || Error::Locked { place: place.clone(), seconds: wait.as_secs().max(1) };
     if matches!(error, sqlx::Error::PoolTimedOut) {
         return Some(locked());
     }
+    let code = primary_code(error)?;
     let error = error.as_database_error()?;
-    // PostgreSQL's codes have five characters, some of them letters.
-    let code: u32 = error.code().filter(|c| c.len() < 5)?.parse().ok()?;
-    match code & 0xff {
+    match code {
         BUSY | LOCKED => Some(locked()),
         CORRUPT | NO_DATABASE => Some(Error::Corrupt { place, why: error.message().to_owned() }),
-        READ_ONLY => {
-            Some(Error::Open { place, why: "it cannot be written; check who owns the file and its folder".into() })
-        }
+        READ_ONLY => Some(Error::ReadOnly { place }),
         FULL => {
             let why =
                 "the disk is full; make room (`tabwright gc` frees what is in the trash), and try again".to_owned();
@@ -245,7 +281,7 @@ fn explained(place: &str, wait: Duration, error: &sqlx::Error) -> Option<Error> 
     }
 }
 
-fn sqlite_url(path: &Path) -> Result<String> {
+fn sqlite_url(path: &Path, access: Access) -> Result<String> {
     let text = path.to_str().ok_or_else(|| {
         Error::Invalid(format!("the path {} is not UTF-8; put the home elsewhere (TABWRIGHT_HOME)", path.display()))
     })?;
@@ -256,7 +292,7 @@ fn sqlite_url(path: &Path) -> Result<String> {
             _ => url.push_str(&format!("%{byte:02X}")),
         }
     }
-    Ok(url + "?mode=rwc")
+    Ok(url + access.query())
 }
 
 /// A column of a row, which the queries here are known to have.
@@ -344,7 +380,10 @@ mod tests {
 
     #[test]
     fn odd_paths_survive_the_way_through_a_url() {
-        assert_eq!(sqlite_url(Path::new("/a b/ü?#%.db")).unwrap(), "sqlite:///a%20b/%C3%BC%3F%23%25.db?mode=rwc");
+        assert_eq!(
+            sqlite_url(Path::new("/a b/ü?#%.db"), Access::Write).unwrap(),
+            "sqlite:///a%20b/%C3%BC%3F%23%25.db?mode=rwc"
+        );
     }
 
     #[test]

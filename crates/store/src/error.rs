@@ -79,6 +79,15 @@ pub enum Error {
         /// Newest version that is known here.
         known: i64,
     },
+    /// The database can be read, and not be written.
+    #[error(
+        "the home can only be read ({place}): it belongs to somebody else, or is mounted for reading alone. Nothing was written \
+         there; ask for leave to write, or name another home (TABWRIGHT_HOME)"
+    )]
+    ReadOnly {
+        /// The database.
+        place: String,
+    },
     /// Another process writes, and did not let go in time.
     #[error(
         "{place} is locked: another process writes to it and did not finish within {seconds} s; \
@@ -155,7 +164,11 @@ impl Error {
             | Error::Corrupt { .. }
             | Error::Copied { .. }
             | Error::TooNew { .. } => Fault::Data,
-            Error::File { .. } | Error::Locked { .. } | Error::Open { .. } | Error::Database { .. } => Fault::Failed,
+            Error::File { .. }
+            | Error::ReadOnly { .. }
+            | Error::Locked { .. }
+            | Error::Open { .. }
+            | Error::Database { .. } => Fault::Failed,
         }
     }
 

@@ -39,7 +39,7 @@ impl Home {
         self.folder.is_dir()
     }
 
-    /// Makes what is missing of it.
+    /// Makes what is missing of it. One that cannot be written is left as it is.
     ///
     /// # Errors
     /// [`Error::File`] if it cannot be made.
@@ -50,9 +50,11 @@ impl Home {
             let ignore = self.folder.join(".gitignore");
             std::fs::write(&ignore, IGNORE).map_err(Error::file(&ignore, "it cannot be written"))?;
         }
-        for folder in [self.artifacts(), self.running()] {
-            if !folder.is_dir() {
-                std::fs::create_dir_all(&folder).map_err(Error::file(&folder, "the folder cannot be made"))?;
+        let missing = [self.artifacts(), self.running()].into_iter().filter(|folder| !folder.is_dir());
+        for folder in missing {
+            match std::fs::create_dir_all(&folder) {
+                Err(e) if is_refused(&e) && self.database().is_file() => {}
+                made => made.map_err(Error::file(&folder, "the folder cannot be made"))?,
             }
         }
         Ok(())
@@ -114,6 +116,11 @@ impl Home {
         // A mark that stays says no more than what the database says already.
         let _ = std::fs::remove_file(self.mark(run_id));
     }
+}
+
+/// Whether the system does not let this process write there.
+fn is_refused(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// The mark of a run under way. Dropped, it stays, and nobody holds it: the next look finds that the run has died.

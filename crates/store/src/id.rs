@@ -13,6 +13,12 @@ pub(crate) fn draw() -> Result<String> {
     Ok(format!("{number:016x}"))
 }
 
+/// The id of a run within another, by its name there: the same ones give the same id.
+pub(crate) fn within(parent: &str, name: &str) -> String {
+    let hash = blake3::hash(format!("{parent}/{name}").as_bytes());
+    hash.to_hex()[..DIGITS].to_owned()
+}
+
 /// Checks an id, or the beginning of one.
 pub(crate) fn check_prefix(text: &str) -> Result<()> {
     let is_hex = !text.is_empty() && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));

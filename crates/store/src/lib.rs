@@ -100,7 +100,8 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens a store; home and database are made where they are not there.
+    /// Opens a store; home and database are made where they are not there. A home that cannot be written is read: see
+    /// [`Store::check_writable`].
     ///
     /// # Errors
     /// If the home cannot be made, or the database not be opened: it is locked, damaged, of a later version, or cannot be
@@ -116,6 +117,14 @@ impl Store {
     /// Where the database is, for a person.
     pub fn place(&self) -> &str {
         self.inner.database.place()
+    }
+
+    /// Whether it can be written. One that cannot is read.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] where it cannot.
+    pub fn check_writable(&self) -> Result<()> {
+        self.inner.database.check_writable()
     }
 
     /// The files that are kept.

@@ -56,8 +56,8 @@
 
 pub use tabwright_core::metric::{Metric, Predictions};
 pub use tabwright_core::{
-    Block, Cancel, Category, Clock, Column, Context, Event, Field, Kind, Levels, Observer, Role, RowSet, Rows, Schema,
-    Source, Table, Targets, Task, View, Warning,
+    Block, Cancel, Category, Clock, Column, Context, Event, Field, Kind, Levels, Measurement, Observer, Role, RowSet,
+    Rows, Schema, Source, Table, Targets, Task, View, Warning,
 };
 pub use tabwright_data::{Format, Input, ReadOptions, resolve_inputs};
 pub use tabwright_learn as learn;

@@ -29,16 +29,16 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         curves: json,
         read: config.data.read_options()?,
     };
+    let (on_screen, clock) = (Screen::new(false), WallClock::start());
     let recording = match matches.get_flag("no-record") {
         true => None,
         false => {
             // The files are named on the command line; where runs are kept stands in tabwright.toml.
             let kept = crate::config::resolve(&crate::config::Given::default())?;
-            Some((Recording::begin(record::EVALUATE, &kept, &options.sources)?, kept))
+            Some((Recording::begin(record::EVALUATE, &kept, &options.sources, on_screen.speaker())?, kept))
         }
     };
     stop_on_signal("nothing is printed");
-    let (on_screen, clock) = (Screen::new(false), WallClock::start());
     let done = evaluate(&artifact, &options, context(&on_screen, &clock));
     on_screen.finish();
     let done = done?;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use serde_json::json;
+use tabwright_lifecycle::error::Error;
 use tabwright_store::{Cleaning, Freed, time};
 
 use super::configuration;
@@ -19,6 +20,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let older_than = time::parse_span(span).map_err(|e| Failure::usage(format!("--older-than: {e}")))?;
     let asked = Cleaning { older_than, dry_run: matches.get_flag("dry-run") };
     let home = OpenHome::expect(&configuration(matches, true)?)?;
+    home.store.check_writable().map_err(Error::from)?;
     let freed = home.wait(home.store.free(&asked, &home::user()))?;
     match matches.get_flag("json") {
         true => screen::print_json(&document(&freed, asked.dry_run))?,

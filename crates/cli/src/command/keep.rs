@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tabwright_core::Observer;
+use tabwright_core::observe::Silent;
 use tabwright_learn::candidate::Registry;
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::error::Error;
@@ -10,7 +12,7 @@ use tabwright_lifecycle::registry::{self, Registered};
 use tabwright_lifecycle::train::{self, Surroundings, Trained};
 use tabwright_store::{Store, Version};
 
-use super::recording::{Recording, set_aside};
+use super::recording::{Both, Recording, set_aside};
 use super::{context, mover, stop_on_signal};
 use crate::error::Failure;
 use crate::home::OpenHome;
@@ -29,28 +31,32 @@ pub(super) fn train_and_keep(
     on_screen: &Screen,
 ) -> Result<(Trained, Kept), Failure> {
     let recording = match config.train.record {
-        true => Some(Recording::begin(record::TRAIN, config, &config.data.source)?),
+        true => Some(Recording::begin(record::TRAIN, config, &config.data.source, on_screen.speaker())?),
         false => None,
     };
     stop_on_signal("the best of the candidates that are complete is fitted and kept");
     let clock = WallClock::start();
-    let trained = train::train(config, &Registry::default(), &surroundings(), context(on_screen, &clock));
+    let recorder = recording.as_ref().map_or(&Silent as &dyn Observer, Recording::observer);
+    let observer = Both(on_screen, recorder);
+    let trained = train::train(config, &Registry::default(), &surroundings(), context(&observer, &clock));
     on_screen.finish();
-    let mut trained = match trained {
+    let saved = trained.and_then(|trained| match &output {
+        Some(output) => train::save(&trained, Path::new(output)).map(|()| trained),
+        None => Ok(trained),
+    });
+    let mut trained = match saved {
         Ok(trained) => trained,
         Err(error) => {
             if let Some(recording) = recording {
-                let ended = recording.end();
-                let document = record::of_failure(config, &ended.about, &error);
+                let mut ended = recording.end();
+                let candidates = std::mem::take(&mut ended.candidates);
+                let documents = record::of_failure(config, &ended.about, &error, candidates);
                 // The error of the training is what the user must hear of.
-                let _ = ended.write(&[document], async |_| Ok(()));
+                let _ = ended.write(&documents, async |_| Ok(()));
             }
             return Err(error.into());
         }
     };
-    if let Some(output) = &output {
-        train::save(&trained, Path::new(output))?;
-    }
     let kept = keep(&mut trained, config, (output, alias), recording, on_screen)?;
     Ok((trained, kept))
 }
@@ -90,7 +96,7 @@ fn keep(
     };
     let run_id = recording.run_id().to_owned();
     let ended = recording.end();
-    let documents = record::of_training(trained, config, &ended.about)?;
+    let documents = record::of_training(trained, config, &ended.about, &ended.candidates);
     let alias = alias.map(str::to_owned);
     let about =
         Registered { name: name.clone(), run_id: run_id.clone(), alias: alias.clone(), ..Registered::default() };

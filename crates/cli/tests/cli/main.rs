@@ -7,8 +7,11 @@ mod commands;
 mod diff;
 mod faults;
 mod housekeeping;
+mod live;
 mod odd_input;
 mod project;
+#[cfg(unix)]
+mod read_only;
 mod registry;
 mod runs;
 

@@ -1,7 +1,8 @@
 //! The fits of a search: one for each candidate and fold, one for each candidate on the training part. They run side
 //! by side, the quicker ones first, on the threads of the caller's pool.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Once, OnceLock};
 
 use tabwright_core::metric::Metric;
 use tabwright_core::{Context, Event};
@@ -60,31 +61,68 @@ pub(super) fn run(
     if !jobs.is_empty() {
         context.observer.event(Event::Phase { name: "comparing candidates", steps: Some(jobs.len()) });
     }
-    let results: Vec<OnceLock<Result<Outcome>>> = jobs.iter().map(|_| OnceLock::new()).collect();
-    let run = |job: &Job, result: &OnceLock<Result<Outcome>>| {
-        if context.cancel.is_cancelled() {
-            return;
+    let search =
+        Search { jobs: &jobs, results: jobs.iter().map(|_| OnceLock::new()).collect(), candidates, metric, context };
+    let courses: Vec<Course> = candidates.iter().map(|_| Course::of(places.len())).collect();
+    let run = |position: usize| {
+        let job = &jobs[position];
+        let course = &courses[job.candidate];
+        if !context.cancel.is_cancelled() {
+            course.begin(|| search.tell_begun(job.candidate));
+            let outcome = one(material, parts, &candidates[job.candidate], job.fold, context);
+            report(candidates, *job, &outcome, metric, context);
+            // A fit that was cut short by the wish to stop is no result.
+            if !context.cancel.is_cancelled() || outcome.is_ok() {
+                let _ = search.results[position].set(outcome);
+            }
         }
-        let outcome = one(material, parts, &candidates[job.candidate], job.fold, context);
-        report(candidates, *job, &outcome, metric, context);
-        // A fit that was cut short by the wish to stop is no result.
-        if !context.cancel.is_cancelled() || outcome.is_ok() {
-            let _ = result.set(outcome);
-        }
+        course.end_of_fit(|| search.tell_ended(job.candidate));
     };
+    if jobs.is_empty() {
+        // Nothing is compared: the only fit is the last one.
+        (0..candidates.len()).for_each(|candidate| search.tell_begun(candidate));
+    }
     if material.side_by_side() {
         let run = &run;
-        rayon::scope_fifo(|scope| {
-            for (job, result) in jobs.iter().zip(&results) {
-                scope.spawn_fifo(move |_| run(job, result));
-            }
-        });
+        rayon::scope_fifo(|scope| (0..jobs.len()).for_each(|position| scope.spawn_fifo(move |_| run(position))));
     } else {
-        jobs.iter().zip(&results).for_each(|(job, result)| run(job, result));
+        (0..jobs.len()).for_each(run);
     }
-    let results: Vec<(Job, Option<Result<Outcome>>)> =
-        jobs.into_iter().zip(results.into_iter().map(OnceLock::into_inner)).collect();
-    candidates.iter().enumerate().map(|(c, candidate)| line(candidate, c, &results, metric)).collect()
+    (0..candidates.len()).map(|candidate| search.line(candidate)).collect()
+}
+
+/// How far the fits of a candidate have come.
+struct Course {
+    begun: Once,
+    left: AtomicUsize,
+}
+
+impl Course {
+    fn of(fits: usize) -> Self {
+        Course { begun: Once::new(), left: AtomicUsize::new(fits) }
+    }
+
+    /// Calls `tell` before the first fit; no other fit goes on before that is told.
+    fn begin(&self, tell: impl FnOnce()) {
+        self.begun.call_once(tell);
+    }
+
+    /// Calls `tell` at the end of the last fit, which sees the results of all others.
+    fn end_of_fit(&self, tell: impl FnOnce()) {
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            tell();
+        }
+    }
+}
+
+/// What is found while the jobs run.
+struct Search<'a> {
+    jobs: &'a [Job],
+    /// One for each job.
+    results: Vec<OnceLock<Result<Outcome>>>,
+    candidates: &'a [Candidate],
+    metric: Metric,
+    context: Context<'a>,
 }
 
 fn one(
@@ -116,34 +154,61 @@ fn report(candidates: &[Candidate], job: Job, outcome: &Result<Outcome>, metric:
     context.observer.event(Event::Step { name: &step });
 }
 
-fn line(candidate: &Candidate, position: usize, results: &[(Job, Option<Result<Outcome>>)], metric: Metric) -> Line {
-    let own = || results.iter().filter(|(job, _)| job.candidate == position);
-    let failure = own().find_map(|(_, result)| match result {
-        Some(Ok(_)) => None,
-        Some(Err(error)) => Some(error.to_string()),
-        None => Some("it was not complete when the search was stopped".to_owned()),
-    });
-    let mut folds: Vec<(usize, &Outcome)> =
-        own().filter_map(|(job, r)| Some((job.fold?, r.as_ref()?.as_ref().ok()?))).collect();
-    folds.sort_unstable_by_key(|(fold, _)| *fold);
-    let whole = own().find(|(job, _)| job.fold.is_none()).and_then(|(_, r)| r.as_ref()?.as_ref().ok());
-    let folds: Vec<&Outcome> = folds.into_iter().map(|(_, o)| o).collect();
-    let metrics: Vec<Metrics> = folds.iter().map(|o| o.metrics.clone()).collect();
-    let timed: Vec<&Outcome> = whole.map_or_else(|| folds.clone(), |w| vec![w]);
-    let mean = |value: fn(&Outcome) -> f64| timed.iter().map(|o| value(o)).sum::<f64>() / timed.len().max(1) as f64;
-    let mut rounds: Vec<u32> = folds.iter().filter_map(|o| o.rounds).collect();
-    if rounds.is_empty() {
-        rounds.extend(whole.and_then(|w| w.rounds));
+impl Search<'_> {
+    fn tell_begun(&self, candidate: usize) {
+        let candidate = &self.candidates[candidate];
+        let params = candidate.described();
+        let event = Event::CandidateBegun { candidate: &candidate.name, params: &params, metric: self.metric };
+        self.context.observer.event(event);
     }
-    rounds.sort_unstable();
-    Line {
-        candidate: candidate.clone(),
-        cv_scores: metrics.iter().map(|m| m.get(metric.name()).copied().unwrap_or(f64::NAN)).collect(),
-        cv_metrics: mean_metrics(&metrics),
-        validation: whole.map(|w| w.metrics.clone()),
-        fit_seconds: mean(|o| o.fit_seconds),
-        predict_seconds: mean(|o| o.predict_seconds),
-        rounds: rounds.get(rounds.len() / 2).copied(),
-        failure,
+
+    fn tell_ended(&self, candidate: usize) {
+        let line = self.line(candidate);
+        self.context.observer.event(Event::CandidateEnded {
+            candidate: &line.candidate.name,
+            params: &line.described(),
+            metric: self.metric,
+            measured: &line.measurements(self.metric),
+            failure: line.failure.as_deref(),
+            interrupted: line.interrupted,
+        });
+    }
+
+    /// A candidate's line of the leaderboard, as far as its jobs have ended.
+    fn line(&self, candidate: usize) -> Line {
+        let own = || {
+            let all = self.jobs.iter().zip(self.results.iter().map(OnceLock::get));
+            all.filter(|(job, _)| job.candidate == candidate)
+        };
+        let error = own().find_map(|(_, result)| result?.as_ref().err());
+        let interrupted = error.is_none() && own().any(|(_, result)| result.is_none());
+        let failure = match error {
+            Some(error) => Some(error.to_string()),
+            None => interrupted.then(|| "it was not complete when the search was stopped".to_owned()),
+        };
+        let mut folds: Vec<(usize, &Outcome)> =
+            own().filter_map(|(job, r)| Some((job.fold?, r?.as_ref().ok()?))).collect();
+        folds.sort_unstable_by_key(|(fold, _)| *fold);
+        let whole = own().find(|(job, _)| job.fold.is_none()).and_then(|(_, r)| r?.as_ref().ok());
+        let folds: Vec<&Outcome> = folds.into_iter().map(|(_, o)| o).collect();
+        let metrics: Vec<Metrics> = folds.iter().map(|o| o.metrics.clone()).collect();
+        let timed: Vec<&Outcome> = whole.map_or_else(|| folds.clone(), |w| vec![w]);
+        let mean = |value: fn(&Outcome) -> f64| timed.iter().map(|o| value(o)).sum::<f64>() / timed.len().max(1) as f64;
+        let mut rounds: Vec<u32> = folds.iter().filter_map(|o| o.rounds).collect();
+        if rounds.is_empty() {
+            rounds.extend(whole.and_then(|w| w.rounds));
+        }
+        rounds.sort_unstable();
+        Line {
+            candidate: self.candidates[candidate].clone(),
+            cv_scores: metrics.iter().map(|m| m.get(self.metric.name()).copied().unwrap_or(f64::NAN)).collect(),
+            cv_metrics: mean_metrics(&metrics),
+            validation: whole.map(|w| w.metrics.clone()),
+            fit_seconds: mean(|o| o.fit_seconds),
+            predict_seconds: mean(|o| o.predict_seconds),
+            rounds: rounds.get(rounds.len() / 2).copied(),
+            failure,
+            interrupted,
+        }
     }
 }

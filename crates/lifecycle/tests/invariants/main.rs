@@ -3,6 +3,7 @@
 
 mod formats;
 mod leakage;
+mod live;
 mod one_road;
 mod same_bytes;
 mod streaming;

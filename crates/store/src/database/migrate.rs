@@ -25,6 +25,14 @@ pub(super) async fn run(database: &Database) -> Result<()> {
     if check(database, found)? == known {
         return Ok(());
     }
+    if database.check_writable().is_err() {
+        return Err(Error::Open {
+            place: database.place().to_owned(),
+            why: "it is one of an earlier version of Tabwright, and can only be read here, so that it cannot be brought up to date; \
+                  let somebody who may write there run a command of this version"
+                .into(),
+        });
+    }
     let mut transaction = database.write().await?;
     if database.dialect == Dialect::Postgres {
         let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(ADVISORY_LOCK);

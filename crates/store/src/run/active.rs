@@ -14,21 +14,24 @@ impl Store {
     /// # Errors
     /// For names that cannot be, a parent that is not there, and what the database says.
     pub async fn start_run(&self, run: NewRun) -> Result<ActiveRun> {
-        self.start_run_as(id::draw()?, run).await
+        self.start_run_as(id::draw()?, run, &Batch::default()).await
     }
 
-    /// Starts a run under an id that was drawn before: see [`Store::draw_run_id`].
+    /// Starts a run under an id that was drawn before (see [`Store::draw_run_id`]), with what is known of it already.
     ///
     /// # Errors
-    /// As [`Store::start_run`].
-    pub async fn start_run_as(&self, run_id: String, run: NewRun) -> Result<ActiveRun> {
+    /// As [`Store::start_run`] and [`Store::log`]; then nothing is started.
+    pub async fn start_run_as(&self, run_id: String, run: NewRun, logged: &Batch) -> Result<ActiveRun> {
         run.check()?;
         id::check(&run_id)?;
+        super::write::check_batch(logged)?;
+        self.check_writable()?;
         let mark = self.home().mark_running(&run_id)?;
         let row =
             super::write::Row { run_id: &run_id, run: &run, status: Status::Running, started: self.now(), ended: None };
         let mut tx = self.database().write().await?;
-        self.write_row(&mut tx, row).await?;
+        let key = self.write_row(&mut tx, row).await?;
+        self.write_batch(&mut tx, key, logged).await?;
         self.database().commit(tx).await?;
         Ok(ActiveRun { store: self.clone(), run_id, mark })
     }
@@ -39,6 +42,11 @@ impl Store {
     /// If the system gives no random numbers.
     pub fn draw_run_id() -> Result<String> {
         id::draw()
+    }
+
+    /// The id of a run within another, by its name there. Whoever records the two anew finds the same id again.
+    pub fn run_id_within(parent: &str, name: &str) -> String {
+        id::within(parent, name)
     }
 }
 

@@ -105,10 +105,20 @@ impl Store {
     /// If the database cannot be read.
     pub(crate) async fn mark_dead_runs(&self) -> Result<()> {
         let told = |e| self.database().error(e);
-        let query = sqlx::query("SELECT run_id FROM runs WHERE status = 'running'");
+        if self.check_writable().is_err() {
+            return Ok(());
+        }
+        let query = sqlx::query(
+            "SELECT r.run_id, p.status FROM runs r LEFT JOIN runs p ON p.id = r.parent WHERE r.status = 'running'",
+        );
         let rows = query.fetch_all(self.database().pool()).await.map_err(told)?;
-        let running: Vec<String> = rows.iter().map(|row| get(row, 0)).collect::<Result<_, _>>().map_err(told)?;
-        for run_id in running.iter().filter(|id| self.home().has_died(id)) {
+        let running: Vec<(String, Option<String>)> =
+            rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect::<Result<_, _>>().map_err(told)?;
+        // A server may confirm a run within another after the process, and with it the other run, was found dead.
+        let has_died = |(run_id, parent): &&(String, Option<String>)| {
+            parent.as_deref() == Some(Status::Killed.name()) || self.home().has_died(run_id)
+        };
+        for (run_id, _) in running.iter().filter(has_died) {
             // A run and those within it die together.
             let update = "UPDATE runs SET status = $1 WHERE status = 'running' AND (run_id = $2 OR parent IN \
                           (SELECT id FROM runs WHERE run_id = $2))";

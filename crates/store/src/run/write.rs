@@ -124,7 +124,7 @@ impl Store {
         self.database().commit(tx).await
     }
 
-    async fn write_batch(&self, tx: &mut Tx, run: i64, batch: &Batch) -> Result<()> {
+    pub(super) async fn write_batch(&self, tx: &mut Tx, run: i64, batch: &Batch) -> Result<()> {
         let told = |e| self.database().error(e);
         self.write_params(tx, run, &batch.params).await?;
         for (name, value) in &batch.tags {
@@ -293,7 +293,7 @@ pub(super) struct Row<'a> {
     pub(super) ended: Option<Micros>,
 }
 
-fn check_batch(batch: &Batch) -> Result<()> {
+pub(super) fn check_batch(batch: &Batch) -> Result<()> {
     for (what, pairs) in [("the parameter", &batch.params), ("the tag", &batch.tags)] {
         for (key, value) in pairs {
             name::check_key(what, key)?;

@@ -1,6 +1,6 @@
 //! What is logged is there, as it was logged.
 
-use tabwright_store::{Batch, Measured, NewRun, RunDocument, Search, Status};
+use tabwright_store::{Batch, Measured, NewRun, RunDocument, Search, Status, Store};
 
 use crate::{Place, on_both};
 
@@ -11,6 +11,7 @@ on_both![
     a_batch_is_logged_whole_or_not_at_all,
     a_document_is_imported_once_however_often,
     runs_nest_and_a_dead_process_is_found,
+    runs_within_a_run_need_no_marks_of_their_own,
     names_that_cannot_be_are_refused,
     a_run_is_known_by_the_beginning_of_its_id,
     many_values_are_appended_at_once,
@@ -121,7 +122,7 @@ fn document(run_id: &str, parent: Option<&str>) -> RunDocument {
 
 async fn a_document_is_imported_once_however_often(place: &Place) {
     let store = place.open().await;
-    let live = store.start_run_as("00000000000000aa".into(), NewRun::default()).await.unwrap();
+    let live = store.start_run_as("00000000000000aa".into(), NewRun::default(), &Batch::default()).await.unwrap();
     live.log_metric("fold.rmse", 99.0, 0).await.unwrap();
     let documents = [document("00000000000000aa", None), document("00000000000000ab", Some("00000000000000aa"))];
     let text = serde_json::to_string(&documents).unwrap();
@@ -153,6 +154,46 @@ async fn runs_nest_and_a_dead_process_is_found(place: &Place) {
     assert_eq!((found.status, found.ended), (Status::Killed, None));
     assert_eq!(store.run(child.id()).await.unwrap().status, Status::Killed);
     assert!(!mark.exists());
+}
+
+async fn runs_within_a_run_need_no_marks_of_their_own(place: &Place) {
+    let store = place.open().await;
+    let parent_id = "00000000000000aa";
+    let known = Batch { tags: [("owner".to_owned(), "ada".to_owned())].into(), ..Batch::default() };
+    let parent = store.start_run_as(parent_id.into(), NewRun::default(), &known).await.unwrap();
+    let within = |name: &str, status| {
+        let ended = (status != Status::Running).then_some(9);
+        let id = Store::run_id_within(parent_id, name);
+        RunDocument { status, ended, ..document(&id, Some(parent_id)) }
+    };
+    let (whole, half, late) =
+        (within("a", Status::Completed), within("b", Status::Running), within("c", Status::Running));
+    assert_ne!(whole.run_id, half.run_id);
+    // Twice, as a course is written that goes on.
+    for _ in 0..2 {
+        store.record(&[whole.clone(), half.clone()]).await.unwrap();
+    }
+    let found = store.run(parent_id).await.unwrap();
+    assert_eq!((found.status, &found.tags["owner"]), (Status::Running, &"ada".to_owned()));
+    assert_eq!(store.run(&half.run_id).await.unwrap().status, Status::Running);
+    drop(parent);
+    assert_eq!(store.run(parent_id).await.unwrap().status, Status::Killed);
+    // A server may confirm one when its process, and with it the run around it, is known to be dead.
+    store.record(std::slice::from_ref(&late)).await.unwrap();
+    for (one, status) in [(&whole, Status::Completed), (&half, Status::Killed), (&late, Status::Killed)] {
+        let found = store.run(&one.run_id).await.unwrap();
+        assert_eq!((found.status, found.metrics["fold.rmse"].points), (status, 3));
+    }
+    // What lay beside the model brings them to their end, and nothing stands there twice.
+    let end = RunDocument { status: Status::Completed, ..half.clone() };
+    for _ in 0..2 {
+        store.record(&[document(parent_id, None), whole.clone(), end.clone()]).await.unwrap();
+    }
+    let children = Search { parent: Some(parent_id.into()), ..Search::default() };
+    assert_eq!(store.search(&children).await.unwrap().runs.len(), 3);
+    let found = store.run(&half.run_id).await.unwrap();
+    assert_eq!((found.status, found.metrics["fold.rmse"].points, found.params.len()), (Status::Completed, 3, 1));
+    assert_eq!(store.run(parent_id).await.unwrap().status, Status::Completed);
 }
 
 async fn names_that_cannot_be_are_refused(place: &Place) {

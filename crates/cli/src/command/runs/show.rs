@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use serde_json::{Map, Value, json};
-use tabwright_store::{Deletion, MetricPoint, Run, Search, time};
+use tabwright_store::{Deletion, MetricPoint, Run, Search, Status, greater_is_better, time};
 
 use super::super::configuration;
 use super::{number, to_json};
@@ -30,6 +30,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     };
     let mut children = home.wait(home.store.search(&within))?.runs;
     children.reverse();
+    children.sort_by(|a, b| place(a).partial_cmp(&place(b)).unwrap_or(std::cmp::Ordering::Equal));
     if matches.get_flag("json") {
         let mut histories = Map::new();
         for (name, _) in run.metrics.iter().filter(|(_, metric)| metric.points > 1) {
@@ -58,6 +59,20 @@ fn point(point: &MetricPoint) -> Value {
     json!({ "step": point.step, "at": time::to_text(point.at), "value": number(point.value) })
 }
 
+/// Where a run within another stands: the best first, then what is under way, then what came to no end.
+fn place(run: &Run) -> (u8, f64) {
+    let metric = &run.run.primary_metric;
+    match run.status {
+        Status::Completed => {
+            let score = run.metrics.get(metric).map(|m| m.last).filter(|score| !score.is_nan());
+            let sign = if greater_is_better(metric) == Some(true) { -1.0 } else { 1.0 };
+            (0, score.map_or(f64::INFINITY, |score| sign * score))
+        }
+        Status::Running => (1, 0.0),
+        _ => (2, 0.0),
+    }
+}
+
 fn text(run: &Run, children: &[Run]) -> String {
     let mut parts = vec![overview(run)];
     if !run.params.is_empty() {
@@ -69,16 +84,7 @@ fn text(run: &Run, children: &[Run]) -> String {
     }
     parts.extend(by_part(run));
     parts.extend(other_metrics(run));
-    if !children.is_empty() {
-        let metric = &run.run.primary_metric;
-        let mut table = screen::table(&["run within", metric, "status", "run id"]);
-        for child in children {
-            let value = child.metrics.get(metric).map_or("–".into(), |m| screen::number(m.last));
-            let id = child.run_id[..super::list::SHOWN_DIGITS.min(child.run_id.len())].to_owned();
-            screen::row(&mut table, vec![child.run.name.clone(), value, child.status.to_string(), id]);
-        }
-        parts.push(table.to_string());
-    }
+    parts.extend(runs_within(run, children));
     if !run.files.is_empty() {
         let mut table = screen::table(&["file", "bytes"]);
         for file in &run.files {
@@ -90,6 +96,37 @@ fn text(run: &Run, children: &[Run]) -> String {
         parts.push(table.to_string());
     }
     parts.join("\n\n") + "\n"
+}
+
+/// The runs within a run, with the folds that are scored where there are any.
+fn runs_within(run: &Run, children: &[Run]) -> Option<String> {
+    let first = children.first()?;
+    // A run that is under way is judged by no metric yet; its candidates are.
+    let metric = if run.run.primary_metric.is_empty() { &first.run.primary_metric } else { &run.run.primary_metric };
+    let folds = |child: &Run| child.metrics.get(&format!("fold.{metric}")).copied();
+    let has_folds = children.iter().any(|child| folds(child).is_some());
+    let mut header = vec!["run within", metric, "folds", "status", "run id"];
+    header.retain(|column| has_folds || *column != "folds");
+    let mut table = screen::table(&header);
+    for child in children {
+        let score = child.metrics.get(metric).map(|m| m.last).or(folds(child).map(|f| f.mean));
+        let mut cells = vec![child.run.name.clone(), score.map_or("–".into(), screen::number)];
+        if has_folds {
+            let scored = folds(child).map_or(0, |f| f.points);
+            let is_whole = child.status == Status::Completed || asked_folds(run) <= scored;
+            cells.push(if is_whole { scored.to_string() } else { format!("{scored} of {}", asked_folds(run)) });
+        }
+        let id = child.run_id[..super::list::SHOWN_DIGITS.min(child.run_id.len())].to_owned();
+        cells.extend([child.status.to_string(), id]);
+        screen::row(&mut table, cells);
+    }
+    Some(table.to_string())
+}
+
+/// The folds that a training was asked for; 0 where that is unknown.
+fn asked_folds(run: &Run) -> u64 {
+    let selection = &run.run.info["config"]["selection"];
+    selection["folds"].as_u64().unwrap_or(0) * selection["repeats"].as_u64().unwrap_or(1)
 }
 
 /// Parts of the rows that metrics are named by, each a column of one table.
@@ -145,7 +182,14 @@ fn overview(run: &Run) -> String {
     table.load_style(comfy_table::presets::NOTHING);
     let info = &run.run.info;
     let name = if run.run.name.is_empty() { String::new() } else { format!(" `{}`", run.run.name) };
-    let took = run.seconds().map_or(String::new(), |s| format!(", took {}", screen::seconds(s)));
+    let took = match (run.seconds(), run.status) {
+        (Some(seconds), _) => format!(", took {}", screen::seconds(seconds)),
+        (None, Status::Running) => {
+            let since = time::now().saturating_sub(run.started).max(0) as f64 / 1e6;
+            format!(", {} so far", screen::seconds(since))
+        }
+        (None, _) => String::new(),
+    };
     let words = |value: &Value| match value {
         Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         Value::String(text) => text.clone(),
