@@ -5,6 +5,7 @@
 //! others.
 
 mod compact;
+mod file_lock;
 mod identity;
 mod migrate;
 
@@ -220,7 +221,10 @@ fn explained(place: &str, wait: Duration, error: &sqlx::Error) -> Option<Error> 
         return Some(locked());
     }
     let error = error.as_database_error()?;
-    // PostgreSQL's codes have five characters, some of them letters.
+    // PostgreSQL's codes have five characters, some of them letters; this one says that a lock was waited for in vain.
+    if error.code().is_some_and(|code| code == "55P03") {
+        return Some(locked());
+    }
     let code: u32 = error.code().filter(|c| c.len() < 5)?.parse().ok()?;
     match code & 0xff {
         BUSY | LOCKED => Some(locked()),
