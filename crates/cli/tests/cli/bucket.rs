@@ -170,6 +170,7 @@ fn an_endpoint_that_fails_stops_no_training() {
         // The run itself is recorded, and whatever asks for no file goes on.
         assert!(place.run("runs list").ok().stdout.contains("completed"));
         place.run("models list").ok();
+        place.run("gc").exit(1).says("s3://models/team: the bucket cannot be").says(says);
         // Without a name, no file is asked for.
         place.run(&TRAIN.replace("--name churn", "-o alone.tw")).ok();
         assert!(!place.path("alone.tw.run.json").exists());

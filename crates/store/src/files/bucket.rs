@@ -116,7 +116,10 @@ fn modified(meta: &ObjectMeta) -> Micros {
 
 impl Place for Bucket {
     fn address(&self, name: &str) -> PathBuf {
-        PathBuf::from(format!("{}/{name}", self.location.shown()))
+        match name {
+            "" => PathBuf::from(self.location.shown()),
+            name => PathBuf::from(format!("{}/{name}", self.location.shown())),
+        }
     }
 
     fn size(&self, name: &str) -> Result<Option<u64>> {

@@ -74,7 +74,7 @@ impl FileLocation {
     /// Checks that all is there that reaching the place needs. Asks nobody.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names the variables that are missing.
+    /// [`Error::Environment`] names the variables that are missing.
     pub fn check(&self) -> Result<()> {
         match self {
             FileLocation::Home => Ok(()),
@@ -132,7 +132,7 @@ impl BucketLocation {
 
     pub(super) fn check(&self) -> Result<()> {
         let has = |name: &str| self.variables.contains_key(name);
-        let invalid = |why: &str| Err(Error::Invalid(format!("{} cannot be reached: {why}", self.shown())));
+        let invalid = |why: &str| Err(Error::Environment { place: self.shown(), why: why.to_owned() });
         let not_set = |name: &str| invalid(&format!("the environment has no {name}"));
         match (has(KEY), has(SECRET)) {
             (true, true) => {}

@@ -1,5 +1,6 @@
 //! The connection to a bucket: built from the variables that AWS has defined, with limits, and run on a thread of its own, so
-//! that files can be asked for from anywhere. What it says of errors holds no secret.
+//! that files can be asked for from anywhere. `object_store` speaks through `reqwest`, which has the TLS of the databases. What is
+//! said of errors holds no secret.
 
 use std::future::Future;
 use std::io;
@@ -34,7 +35,7 @@ impl Connection {
     /// Makes ready to ask. Sends nothing yet.
     pub(super) fn open(location: &BucketLocation, wait: Duration) -> Result<Self> {
         location.check()?;
-        // `reqwest` takes what the program has chosen for its TLS; where it has chosen nothing, what the databases have.
+        // What the program has chosen for its TLS stays; where it has chosen nothing, there is none yet.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let is_plain = location.endpoint().is_some_and(|url| url.starts_with("http://"));
         let limits = ClientOptions::new()
@@ -53,7 +54,7 @@ impl Connection {
             }
         }
         let builder = builder.with_bucket_name(location.bucket()).with_client_options(limits).with_retry(retry);
-        let invalid = |why: String| Error::Invalid(format!("{} cannot be reached: {why}", location.shown()));
+        let invalid = |why: String| Error::Environment { place: location.shown(), why };
         let store = builder.build().map_err(|e| invalid(innermost(&e)))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

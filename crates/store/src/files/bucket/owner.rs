@@ -13,7 +13,7 @@ use crate::time;
 
 /// The name of the mark.
 const NAME: &str = "owner.json";
-const CANNOT: &str = "the mark of the store that the files belong to cannot be read or written";
+const CANNOT: &str = "the bucket cannot be used";
 
 /// What stands in the mark.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ impl Bucket {
             }
         };
         let found = connection.wait(limit + Duration::from_secs(1), finding);
-        if let Some(found) = found.map_err(|trouble| self.error(NAME, CANNOT, trouble))? {
+        if let Some(found) = found.map_err(|trouble| self.error("", CANNOT, trouble))? {
             self.compare(&found)?;
         }
         let _ = self.owned.set(());
