@@ -1,5 +1,5 @@
 //! Files by what they hold: a model under its content id, any other file under the hash of its bytes. Each is written once,
-//! whole, and never changed. They are in a folder of the home, or in a bucket: a [`Place`] knows how to keep them, and all else
+//! whole, and never changed. They are in a folder of the home, or in a bucket: a `Place` knows how to keep them, and all else
 //! stands here, once.
 
 #[cfg(feature = "s3")]

@@ -3,12 +3,12 @@
 //!
 //! A bucket knows no locks. Processes of one home share that of the home all the same, and those of several homes share a
 //! PostgreSQL database: a version is registered and files are taken away under one lock of it, so that either the cleaning
-//! sees the version or the registration sees that its file is gone (see [`gc`](crate::gc)). What is not referred to yet is kept
+//! sees the version or the registration sees that its file is gone (see `gc`). What is not referred to yet is kept
 //! by its age alone: an object that is not young is not claimed but written again, and right before one is taken away it is
 //! asked for its age once more. Ages are those that the bucket tells, whose clock differs from ours by minutes at most: it
 //! refuses requests otherwise.
 //!
-//! Every wait for the bucket has an end (see [`Bucket::limit`]). The names below a prefix belong to one store (see [`owner`]).
+//! Every wait for the bucket has an end (see `Bucket::limit`). The names below a prefix belong to one store (see `owner`).
 
 mod connect;
 mod owner;
