@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::install;
 use crate::process::{self, Result};
 
 /// A comparison: the name of its program and result, and what it compares.
@@ -95,22 +96,7 @@ fn python() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("TABWRIGHT_BENCH_PYTHON") {
         return Ok(PathBuf::from(path));
     }
-    let folder = process::target_folder()?.join("bench-venv");
-    let python = folder.join("bin/python");
-    let requirements = process::root().join("bench/requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements).map_err(|e| format!("bench/requirements.txt: {e}"))?;
-    let stamp = folder.join("installed.txt");
-    if std::fs::read_to_string(&stamp).ok().as_deref() == Some(&wanted) {
-        return Ok(python);
-    }
-    let mut make = Command::new("python3");
-    make.args(["-m", "venv"]).arg(&folder);
-    process::run(make)?;
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements);
-    process::run(install)?;
-    std::fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
-    Ok(python)
+    install::python("bench-venv", "bench/requirements.txt")
 }
 
 #[cfg(test)]

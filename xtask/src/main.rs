@@ -11,6 +11,7 @@ mod docs;
 mod install;
 mod postgres;
 mod process;
+mod s3;
 mod soak;
 mod test;
 mod tidy;

@@ -1,16 +1,16 @@
 //! `cargo xtask test`: everything that a change must pass, with the tests of all crates, doc tests, the commands of the
-//! docs, the kernels under valgrind, the store on PostgreSQL, file operations that fail, and the promise that debug and release, one thread and two, write the same model.
+//! docs, the kernels under valgrind, the store on PostgreSQL and on S3, file operations that
+//! fail, and the promise that debug and release, one thread and two, write the same model.
 //!
 //! It needs a Rust toolchain and bash, installs valgrind, PostgreSQL and strace where they are missing and the system's package manager lets
-//! it, and says at the end what it left out.
+//! it, and with Python an S3 endpoint, and says at the end what it left out. On a CI machine, what needs the endpoint must not be left out.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::postgres::Server;
 use crate::process::{self, Result, Scratch};
-use crate::{STRACE, commands, docs, install};
+use crate::{STRACE, commands, docs, install, postgres, s3};
 
 /// Tests that ran, and what was wrong or left out.
 #[derive(Debug, Default, PartialEq)]
@@ -78,11 +78,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if fast {
         tally
             .left_out
-            .push("doc tests, the kernels under valgrind, the store on PostgreSQL, file operations that fail, the commands of the docs, equal models (--fast)".into());
+            .push("doc tests, the kernels under valgrind, the store on PostgreSQL and on S3, file operations that fail, the commands of the docs, equal models (--fast)".into());
     } else {
         cargo_test(&["--doc"], &mut tally)?;
         check_memory(&mut tally)?;
-        on_postgres(&mut tally)?;
+        on_servers(&mut tally)?;
         with_faults(&mut tally)?;
         with_binaries(&mut tally)?;
     }
@@ -119,20 +119,41 @@ fn check_memory(tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// The tests of the store that need a server, on one that is started for them.
-fn on_postgres(tally: &mut Tally) -> Result<()> {
-    let server = match Server::start() {
-        Ok(server) => server,
-        Err(why) => {
-            tally.left_out.push(format!("the store on PostgreSQL: {why}"));
-            return Ok(());
-        }
+/// The tests of the store and the command line that need servers, on those that are started for them.
+fn on_servers(tally: &mut Tally) -> Result<()> {
+    let (postgres, s3) = (postgres::Server::start(), s3::Server::start());
+    let mut missing = |what: &str, why: &str| match std::env::var_os("CI").is_some() && what.ends_with("S3") {
+        true => tally.failures.push(format!("{what}: {why}")),
+        false => tally.left_out.push(format!("{what}: {why}")),
     };
-    let mut command = process::cargo(["test", "--workspace", "--locked", "--test", "store", "--", "--ignored"]);
-    command.env("TABWRIGHT_TEST_POSTGRES", server.url());
+    // Parts of the names of tests.
+    let mut filters = Vec::new();
+    match &postgres {
+        Ok(_) => filters.push("postgres::"),
+        Err(why) => missing("the store on PostgreSQL", why),
+    }
+    match &s3 {
+        Ok(_) => filters.push("bucket::"),
+        Err(why) => missing("the store on S3", why),
+    }
+    if filters.len() == 2 {
+        filters.push("team::");
+    }
+    if filters.is_empty() {
+        return Ok(());
+    }
+    let words =
+        ["test", "--workspace", "--locked", "--no-fail-fast", "--test", "store", "--test", "cli", "--", "--ignored"];
+    let mut command = process::cargo(words.iter().chain(&filters));
+    if let Ok(server) = &postgres {
+        command.env("TABWRIGHT_TEST_POSTGRES", server.url());
+    }
+    if let Ok(server) = &s3 {
+        command.env("TABWRIGHT_TEST_S3", server.url());
+    }
     let passed = tally.passed;
     if !process::watched(command, |line| tally.line(line))? {
-        tally.failures.push("the store on PostgreSQL (see above)".into());
+        tally.failures.push(format!("the store on servers ({}; see above)", filters.join(" ")));
     }
     // They were counted as ignored before.
     tally.ignored = tally.ignored.saturating_sub(tally.passed - passed);

@@ -110,7 +110,8 @@ fn make_relative(table: &mut Table, folder: &Path) {
 const OPEN: [&str; 4] = ["candidates", "features.columns", "data.types", "data.roles"];
 
 /// Variables of the environment that are no keys.
-const OTHER_VARIABLES: [&str; 3] = ["TABWRIGHT_HOME", "TABWRIGHT_BENCH_PYTHON", "TABWRIGHT_TEST_POSTGRES"];
+const OTHER_VARIABLES: [&str; 4] =
+    ["TABWRIGHT_HOME", "TABWRIGHT_BENCH_PYTHON", "TABWRIGHT_TEST_POSTGRES", "TABWRIGHT_TEST_S3"];
 
 /// A variable that begins like a key's must be one: a misspelt one would be of no effect without a word.
 fn check_variables() -> Result<(), Failure> {

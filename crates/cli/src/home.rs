@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::error::Error;
-use tabwright_store::{Home, Location, Store, StoreOptions, home};
+use tabwright_store::{FileLocation, Home, Location, Store, StoreOptions, home};
 use tokio::runtime::Runtime;
 
 use crate::config;
@@ -44,7 +44,22 @@ pub(crate) fn options(config: &Config, wait: Duration) -> Result<StoreOptions, F
     if !database.is_empty() {
         options.location = Location::parse(&database).map_err(Error::from)?;
     }
+    let told = |why: &dyn std::fmt::Display| Failure::usage(format!("store.files: {why}"));
+    let files = referred(&config.store.files).map_err(|why| told(&why))?;
+    if !files.is_empty() {
+        let variables = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+        options.files = FileLocation::parse(&files, variables).map_err(|why| told(&why))?;
+    }
     Ok(options)
+}
+
+/// Checks that a model can be kept as far as that is known without asking anybody, before hours are spent on it.
+///
+/// # Errors
+/// If something is missing that reaching the place of the files needs.
+pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
+    let options = options(config, tabwright_store::WAIT)?;
+    options.files.check().map_err(|why| Failure::usage(format!("store.files: {why}")))
 }
 
 /// A text, or the one that `env:NAME` or `file:PATH` refers to.

@@ -95,12 +95,14 @@ pub struct CardConfig {
     pub limitations: String,
 }
 
-/// Where runs and models are kept.
+/// Where runs, models and files are kept.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// A URL such as `postgres://user@host/name`, or `env:NAME` or `file:PATH` where it stands; empty: SQLite in the home.
     pub database: String,
+    /// A URL such as `s3://bucket/prefix`, or `env:NAME` or `file:PATH` where it stands; empty: a folder of the home.
+    pub files: String,
 }
 
 /// What may become champion.

@@ -31,14 +31,53 @@ pub struct Registered {
     pub tags: BTreeMap<String, String>,
 }
 
+/// A model whose file is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptModel {
+    file: String,
+    size: u64,
+}
+
+/// Keeps the file of a model; one that is there and whole is left as it is, and claimed, so that nobody frees it before a
+/// version refers to it. Sending a large one into a bucket may take long.
+///
+/// # Errors
+/// From the place of the files.
+pub fn keep(store: &Store, artifact: &Artifact) -> Result<KeptModel> {
+    store.check_writable()?;
+    let files = store.files();
+    let file = Files::model_name(artifact.content_id())?;
+    if files.claim(&file)? {
+        let known = files.read(&file)?;
+        if Artifact::from_bytes(&known).is_ok_and(|known| known.content_id() == artifact.content_id()) {
+            return Ok(KeptModel { file, size: known.len() as u64 });
+        }
+    }
+    let size = files.write(&file, |out| artifact.write_to(out).map_err(std::io::Error::other))?;
+    Ok(KeptModel { file, size })
+}
+
 /// Registers a model as the next version of a name. Its file is kept once, however many versions have this content.
 ///
 /// # Errors
 /// For names that cannot be, and from the store; then nothing is registered.
 pub async fn register(store: &Store, artifact: &Artifact, about: &Registered, mover: &Mover) -> Result<Version> {
     tabwright_store::name::check("the model name", &about.name)?;
-    store.check_writable()?;
-    let (file, size) = keep(store, artifact)?;
+    let kept = keep(store, artifact)?;
+    register_kept(store, artifact, kept, about, mover).await
+}
+
+/// Registers a model whose file is kept already.
+///
+/// # Errors
+/// As [`register`].
+pub async fn register_kept(
+    store: &Store,
+    artifact: &Artifact,
+    kept: KeptModel,
+    about: &Registered,
+    mover: &Mover,
+) -> Result<Version> {
     let run_id = match about.run_id.is_empty() {
         true => run_of(store, artifact).await?,
         false => about.run_id.clone(),
@@ -47,8 +86,8 @@ pub async fn register(store: &Store, artifact: &Artifact, about: &Registered, mo
     let new = NewVersion {
         name: about.name.clone(),
         content_id: artifact.content_id().to_owned(),
-        file,
-        size,
+        file: kept.file,
+        size: kept.size,
         run_id,
         description: about.description.clone(),
         metrics: metrics(&artifact.evidence),
@@ -62,20 +101,6 @@ pub async fn register(store: &Store, artifact: &Artifact, about: &Registered, mo
         tags: about.tags.clone(),
     };
     Ok(store.register(&new, about.alias.as_deref(), mover).await?)
-}
-
-/// Keeps the file of a model; one that is there and whole is left as it is, and claimed, so that nobody frees it before the
-/// version refers to it.
-fn keep(store: &Store, artifact: &Artifact) -> Result<(String, u64)> {
-    let files = store.files();
-    let name = Files::model_name(artifact.content_id())?;
-    let path = files.path(&name)?;
-    if files.claim(&name)? && crate::file::load(&path).is_ok_and(|known| known.content_id() == artifact.content_id()) {
-        let size = path.metadata().map_err(|source| Error::Read { path, source })?.len();
-        return Ok((name, size));
-    }
-    let size = files.write(&name, |out| artifact.write_to(out).map_err(std::io::Error::other))?;
-    Ok((name, size))
 }
 
 /// The run that made a model, if one here did: that of an earlier version with the same content and record.
@@ -130,12 +155,16 @@ pub async fn load(store: &Store, reference: &Reference) -> Result<(Version, Arti
 pub fn of_version(store: &Store, version: &Version) -> Result<Artifact> {
     let registered = &version.registered;
     let named = format!("{}:{}", registered.name, version.version);
-    let path = store.files().locate(&registered.file).map_err(|e| {
-        Error::Data(format!(
-            "{named} cannot be loaded: {e} (put the file back from a copy of the home, or train again)"
-        ))
+    let files = store.files();
+    let bytes = files.read(&registered.file).map_err(|e| match e {
+        tabwright_store::Error::Damaged { .. } => {
+            Error::Data(format!("{named} cannot be loaded: {e} (put the file back from a copy, or train again)"))
+        }
+        other => other.into(),
     })?;
-    let mut artifact = crate::file::load(&path)?;
+    let path = files.address(&registered.file)?;
+    let artifact = Artifact::from_bytes(&bytes);
+    let mut artifact = artifact.map_err(|source| Error::Artifact { path: path.clone(), source })?;
     if artifact.content_id() != registered.content_id {
         return Err(Error::Data(format!("{}: it holds another model than {named}", path.display())));
     }

@@ -6,6 +6,7 @@
 
 mod access;
 mod compact;
+mod file_lock;
 mod identity;
 mod migrate;
 
@@ -258,9 +259,13 @@ fn explained(place: &str, wait: Duration, error: &sqlx::Error) -> Option<Error> 
     if matches!(error, sqlx::Error::PoolTimedOut) {
         return Some(locked());
     }
-    let code = primary_code(error)?;
+    let code = primary_code(error);
     let error = error.as_database_error()?;
-    match code {
+    // PostgreSQL says so when a lock was waited for in vain.
+    if error.code().is_some_and(|code| code == "55P03") {
+        return Some(locked());
+    }
+    match code? {
         BUSY | LOCKED => Some(locked()),
         CORRUPT | NO_DATABASE => Some(Error::Corrupt { place, why: error.message().to_owned() }),
         READ_ONLY => Some(Error::ReadOnly { place }),

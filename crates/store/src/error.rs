@@ -66,6 +66,14 @@ pub enum Error {
         /// How it differs.
         why: String,
     },
+    /// The place of the files cannot be reached with what the environment says.
+    #[error("{place} cannot be reached: {why}")]
+    Environment {
+        /// The place.
+        place: String,
+        /// What is missing, or wrong.
+        why: String,
+    },
     /// The database was made by a later version of Tabwright.
     #[error(
         "{place} was made by a later version of Tabwright (its layout is {found}, this one knows up to {known}); \
@@ -158,6 +166,7 @@ impl Error {
             | Error::Unknown { .. }
             | Error::Ambiguous { .. }
             | Error::Filter(_)
+            | Error::Environment { .. }
             | Error::Conflict(_) => Fault::Usage,
             Error::Invalid(_)
             | Error::Damaged { .. }

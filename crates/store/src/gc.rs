@@ -2,7 +2,8 @@
 //!
 //! What an alias, a run under way or a version that is not thrown away needs is never taken. Rows go first, then the files that
 //! no row refers to any more, so that a crash in between leaves files that the next cleaning takes. Files are taken away while no
-//! other process adds any; one that has just been written or claimed, and is not yet referred to, is kept by its age.
+//! other process of the home adds any, and no other home of a PostgreSQL database registers any; one that has just been written
+//! or claimed, and is not yet referred to, is kept by its age.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -12,7 +13,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::database::get;
 use crate::error::Result;
-use crate::files::Unused;
+use crate::files::Kept;
 use crate::model::{Happened, Mover};
 use crate::run::Status;
 use crate::time::Micros;
@@ -20,7 +21,7 @@ use crate::{Store, Version};
 
 /// How long a file that nothing refers to is kept, in microseconds: whoever wrote it may be about to register it. An hour is
 /// far above the seconds that this takes.
-const GRACE: Micros = 3_600_000_000;
+pub(crate) const GRACE: Micros = 3_600_000_000;
 /// Runs that are deleted in one transaction: others can write in between.
 const RUNS_AT_ONCE: usize = 100;
 
@@ -183,8 +184,11 @@ impl Store {
 
     /// Takes files away that nothing refers to. In a dry run, what is planned refers to nothing.
     async fn free_files(&self, plan: &Plan, dry_run: bool, freed: &mut Freed) -> Result<()> {
+        // What is written after this is not looked at.
+        let kept = self.files().list()?;
         // Nobody adds files from here on, so none comes to be referred to that was not before.
         let _held = self.files().hold_alone().await?;
+        let _locked = self.database().lock_files().await?;
         let (runs, versions): (HashSet<i64>, HashSet<i64>) = match dry_run {
             true => (plan.runs.iter().map(|(key, _)| *key).collect(), plan.versions.iter().map(|v| v.key).collect()),
             false => Default::default(),
@@ -200,16 +204,16 @@ impl Store {
             }
         }
         let written_until = self.now().saturating_sub(GRACE);
-        let (old, young): (Vec<Unused>, Vec<Unused>) =
-            self.files().unused(&referred)?.into_iter().partition(|unused| unused.modified <= written_until);
+        let mut unused: Vec<Kept> = kept.into_iter().filter(|kept| !referred.contains(&kept.name)).collect();
+        unused.sort_by(|a, b| a.name.cmp(&b.name));
+        let (mut old, young): (Vec<Kept>, Vec<Kept>) =
+            unused.into_iter().partition(|kept| kept.modified <= written_until);
         freed.young_files = young.len() as u64;
-        for unused in &old {
-            if !dry_run {
-                self.files().remove(unused)?;
-            }
-            freed.files += 1;
-            freed.file_bytes += unused.size;
+        if !dry_run {
+            old = self.files().remove(old, written_until)?;
         }
+        freed.files = old.len() as u64;
+        freed.file_bytes = old.iter().map(|kept| kept.size).sum();
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! What is kept: runs with all that was logged, registered models with their versions, aliases and audit trail, and files by
-//! what they hold. SQLite in the home by default, PostgreSQL for a team; the same behaviour on both.
+//! what they hold. SQLite in the home by default, PostgreSQL for a team; files in the home, or in a bucket of S3 (with the
+//! feature `s3`). The same behaviour on each.
 //!
 //! A store keeps what it is given and knows no rule about models: when a version may become champion is decided elsewhere.
 //! What it has confirmed survives a crash. All of it is asynchronous; the runtime (Tokio) is the caller's.
@@ -47,7 +48,7 @@ use std::time::Duration;
 
 pub use database::Location;
 pub use error::{Error, Fault, Result};
-pub use files::Files;
+pub use files::{BucketLocation, FileLocation, Files};
 pub use gc::{Cleaning, Freed};
 pub use home::Home;
 pub use model::{Action, Happened, Model, Move, Mover, NewMove, NewVersion, Version, VersionEvent};
@@ -71,6 +72,8 @@ pub struct StoreOptions {
     pub home: Home,
     /// Where the database is.
     pub location: Location,
+    /// Where models and files are kept.
+    pub files: FileLocation,
     /// How long to wait for another process that writes.
     pub wait: Duration,
     /// Tells the time.
@@ -81,7 +84,7 @@ impl StoreOptions {
     /// SQLite and files in a home.
     pub fn in_home(home: Home) -> Self {
         let location = Location::Sqlite(home.database());
-        StoreOptions { home, location, wait: WAIT, clock: time::now }
+        StoreOptions { home, location, files: FileLocation::Home, wait: WAIT, clock: time::now }
     }
 }
 
@@ -99,6 +102,26 @@ struct Inner {
     clock: fn() -> Micros,
 }
 
+/// The files of a store. A bucket is asked for nothing yet.
+async fn open_files(options: &StoreOptions, database: &Database) -> Result<Files> {
+    let folder = options.home.artifacts();
+    match &options.files {
+        FileLocation::Home => Ok(Files::at(folder, options.wait)),
+        #[cfg(feature = "s3")]
+        FileLocation::Bucket(bucket) => {
+            let (id, place) = (database.identity().await?, database.place().to_owned());
+            let owner = files::Owner { id, place, clock: options.clock };
+            let copies = options.home.folder().join("copies");
+            Ok(Files::in_bucket(bucket.clone(), (folder, copies), owner, options.wait))
+        }
+        #[cfg(not(feature = "s3"))]
+        FileLocation::Bucket(bucket) => {
+            let _ = database;
+            Err(Error::Invalid(format!("{}: this program was built without S3 (the feature `s3`)", bucket.shown())))
+        }
+    }
+}
+
 impl Store {
     /// Opens a store; home and database are made where they are not there. A home that cannot be written is read: see
     /// [`Store::check_writable`].
@@ -109,7 +132,7 @@ impl Store {
     pub async fn open(options: &StoreOptions) -> Result<Self> {
         options.home.create()?;
         let database = Database::open(&options.location, options.wait).await?;
-        let files = Files::at(options.home.artifacts(), options.wait);
+        let files = open_files(options, &database).await?;
         let inner = Inner { database, files, home: options.home.clone(), clock: options.clock };
         Ok(Store { inner: Arc::new(inner) })
     }

@@ -15,7 +15,7 @@ use tabwright_store::{Store, Version};
 use super::recording::{Both, Recording, set_aside};
 use super::{context, mover, stop_on_signal};
 use crate::error::Failure;
-use crate::home::OpenHome;
+use crate::home::{self, OpenHome};
 use crate::screen::{self, Screen, WallClock};
 
 /// Trains as a configuration says, writes the model to `output` and into the home where it has a name, and points `alias` to
@@ -30,6 +30,9 @@ pub(super) fn train_and_keep(
     alias: Option<&str>,
     on_screen: &Screen,
 ) -> Result<(Trained, Kept), Failure> {
+    if !config.train.name.is_empty() {
+        home::check_files(config)?;
+    }
     let recording = match config.train.record {
         true => Some(Recording::begin(record::TRAIN, config, &config.data.source, on_screen.speaker())?),
         false => None,
@@ -100,11 +103,11 @@ fn keep(
     let alias = alias.map(str::to_owned);
     let about =
         Registered { name: name.clone(), run_id: run_id.clone(), alias: alias.clone(), ..Registered::default() };
+    // Sending a large model may take longer than a store that does not answer is waited for.
+    let sent = ended.store().filter(|_| !name.is_empty()).map(|store| registry::keep(store, &trained.artifact));
     let written = ended.write(&documents, async |store| {
-        if name.is_empty() {
-            return Ok(None);
-        }
-        let version = registry::register(store, &trained.artifact, &about, &mover("")).await?;
+        let Some(sent) = sent else { return Ok(None) };
+        let version = registry::register_kept(store, &trained.artifact, sent?, &about, &mover("")).await?;
         Ok(Some((version, store.clone())))
     });
     kept.run_id = Some(run_id.clone());
@@ -155,7 +158,7 @@ impl Kept {
 
     fn take(&mut self, version: Version, store: &Store) -> Result<(), Failure> {
         if self.file.is_empty() {
-            let path = store.files().path(&version.registered.file).map_err(Error::from)?;
+            let path = store.files().address(&version.registered.file).map_err(Error::from)?;
             self.file = path.to_string_lossy().into_owned();
         }
         self.version = Some(version);

@@ -203,6 +203,11 @@ pub(super) struct Ended {
 }
 
 impl Ended {
+    /// The store, if it could be had.
+    pub(super) fn store(&self) -> Option<&Store> {
+        self.started.as_ref().ok().map(|(store, _)| store)
+    }
+
     /// Writes the documents to the store, and then does more with it.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let home = OpenHome::expect(&own)?;
     let (version, artifact) = home.wait(registry::load(&home.store, &reference))?;
     let recorded = home.wait(config_of_run(&home.store, &version))?;
-    let file = home.store.files().path(&version.registered.file).map_err(Error::from)?;
+    let file = home.store.files().locate(&version.registered.file).map_err(Error::from)?;
     let mut config = retrain::recipe(&version, recorded.clone(), &file, &texts(matches, "data"))?;
     config.store = own.store;
     config.train.record &= !matches.get_flag("no-record");

@@ -394,6 +394,13 @@ pub(crate) const KEYS: &[Key] = &[
         "Where runs and models are kept: postgres://user@host/name, or env:NAME or file:PATH that holds this. Empty: SQLite in the home.",
     ),
     key(
+        ("store.files", ""),
+        "",
+        Text,
+        "\"\"",
+        "Where models and files are kept: s3://bucket/prefix, or env:NAME or file:PATH that holds this. Keys, region and endpoint come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL. Empty: a folder in the home.",
+    ),
+    key(
         ("registry.gate.metrics", ""),
         "",
         Numbers,

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 mod bad_input;
+#[cfg(feature = "s3")]
+mod bucket;
 mod card;
 mod commands;
 mod diff;
@@ -14,6 +16,9 @@ mod project;
 mod read_only;
 mod registry;
 mod runs;
+#[cfg(feature = "s3")]
+#[path = "../../../store/tests/store/s3.rs"]
+mod s3;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,11 +27,13 @@ use std::process::{Command, Output, Stdio};
 /// A folder of its own for each test, and the binary to run in it.
 struct Place {
     folder: tempfile::TempDir,
+    /// All that the environment has.
+    variables: Vec<(String, String)>,
 }
 
 impl Place {
     fn new() -> Self {
-        Place { folder: tempfile::tempdir().unwrap() }
+        Place { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -51,6 +58,7 @@ impl Place {
             .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,8 +1,10 @@
 //! Promoting a version: the gate is asked, then the alias moves, if it has not moved in the meantime.
 
+use std::path::Path;
+
 use serde_json::json;
 use tabwright_core::Context;
-use tabwright_store::{Action, Move, Mover, NewMove, Reference, Store, Version, Which};
+use tabwright_store::{Action, Files, Move, Mover, NewMove, Reference, Store, Version, Which};
 
 use super::gate::{Question, Side, Verdict, judge};
 use crate::config::{Config, RegistryConfig};
@@ -90,9 +92,20 @@ pub async fn config_of_run(store: &Store, version: &Version) -> Result<Option<Co
     if run_id.is_empty() {
         return Ok(None);
     }
-    match store.run(run_id).await {
-        Ok(run) => Ok(serde_json::from_value(run.run.info["config"].clone()).ok()),
-        Err(tabwright_store::Error::Unknown { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+    let mut config: Config = match store.run(run_id).await {
+        Ok(run) => match serde_json::from_value(run.run.info["config"].clone()) {
+            Ok(config) => config,
+            Err(_) => return Ok(None),
+        },
+        Err(tabwright_store::Error::Unknown { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    // The model whose split was repeated was in a home that may be elsewhere by now, or was a copy of what is in a bucket.
+    if !Path::new(&config.split.like).exists()
+        && let Some(name) = Files::model_in_path(&config.split.like)
+        && let Ok(path) = store.files().locate(&name)
+    {
+        config.split.like = path.to_string_lossy().into_owned();
     }
+    Ok(Some(config))
 }

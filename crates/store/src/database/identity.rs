@@ -35,6 +35,32 @@ impl Database {
     }
 }
 
+#[cfg(feature = "s3")]
+impl Database {
+    /// What no other database has, and no copy of a file: the same for as long as it is there.
+    ///
+    /// # Errors
+    /// From the database.
+    pub(crate) async fn identity(&self) -> Result<String> {
+        let told = |e| self.error(e);
+        let read = async || -> Result<String> {
+            let known =
+                sqlx::query("SELECT identity FROM tabwright_file").fetch_one(self.pool()).await.map_err(told)?;
+            get::<String>(&known, 0).map_err(told)
+        };
+        let mut known = read().await?;
+        if known.is_empty() {
+            // A server is no file, and some file systems know no births: a number is drawn, once.
+            let mut tx = self.write().await?;
+            let update = sqlx::query("UPDATE tabwright_file SET identity = $1 WHERE identity = ''");
+            update.bind(crate::id::draw()?).execute(&mut *tx).await.map_err(told)?;
+            self.commit(tx).await?;
+            known = read().await?;
+        }
+        Ok(blake3::hash(known.as_bytes()).to_hex()[..32].to_owned())
+    }
+}
+
 /// What a file keeps for as long as it is there, and no copy of it has: its number in the file system, and when it was made.
 fn identity(path: &Path) -> Option<String> {
     let metadata = path.metadata().ok()?;

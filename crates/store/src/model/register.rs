@@ -5,7 +5,7 @@ use sqlx::any::Any;
 
 use super::alias::{Mover, NewMove};
 use super::{Action, NewVersion, Version};
-use crate::database::get;
+use crate::database::{Dialect, get};
 use crate::error::{Error, Result};
 use crate::reference::CHAMPION;
 use crate::time::Micros;
@@ -23,8 +23,7 @@ impl Store {
         alias.map_or(Ok(()), name::check_alias)?;
         // From here to the end, nobody takes the file away.
         let _held = self.files().hold()?;
-        self.files().locate(&new.file)?;
-        let mut tx = self.database().write().await?;
+        let mut tx = self.begin_with(&new.file).await?;
         if let Some(known) = self.known_version(&mut tx, new).await? {
             self.database().commit(tx).await?;
             return self.version_by_number(&new.name, known).await;
@@ -50,6 +49,22 @@ impl Store {
         }
         self.database().commit(tx).await?;
         self.version_by_number(&new.name, number.unsigned_abs()).await
+    }
+
+    /// A transaction until whose end a file is there. On SQLite, others wait for it: they do not for a bucket to answer.
+    async fn begin_with(&self, file: &str) -> Result<Transaction<'static, Any>> {
+        match self.database().dialect {
+            Dialect::Sqlite => {
+                self.files().size(file)?;
+                self.database().write().await
+            }
+            Dialect::Postgres => {
+                let mut tx = self.database().write().await?;
+                self.database().share_files(&mut tx).await?;
+                self.files().size(file)?;
+                Ok(tx)
+            }
+        }
     }
 
     /// When a version that is registered now was registered: not before those before it, even if the clock jumped back. And

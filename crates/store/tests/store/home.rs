@@ -163,7 +163,7 @@ async fn a_link_in_the_place_of_a_file_is_refused() {
     let place = Place::sqlite();
     let store = place.open().await;
     let new = version(&store, "churn", 1);
-    let path = store.files().path(&new.file).unwrap();
+    let path = store.files().address(&new.file).unwrap();
     let outside = place.folder.path().join("outside.tw");
     std::fs::rename(&path, &outside).unwrap();
     std::os::unix::fs::symlink(&outside, &path).unwrap();

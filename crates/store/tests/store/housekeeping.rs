@@ -6,9 +6,9 @@ use std::time::Duration;
 use tabwright_store::{Cleaning, Home, NewVersion, Store, StoreOptions};
 
 use crate::processes::{Task, killed, start};
-use crate::{Place, age, mover, on_both, version};
+use crate::{Place, age, mover, on_each, version};
 
-on_both![cleaning_takes_no_file_that_is_being_registered];
+on_each![cleaning_takes_no_file_that_is_being_registered];
 
 /// How often each process registers, and how often each cleans.
 const ROUNDS: usize = 40;

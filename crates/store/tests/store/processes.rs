@@ -7,13 +7,14 @@ use tabwright_store::{
     Action, Batch, Home, Location, Measured, Mover, NewMove, NewRun, Search, Status, Store, StoreOptions,
 };
 
-use crate::{Place, housekeeping, mover, on_both, version};
+use crate::{Place, housekeeping, mover, on_both, s3, version};
 
 on_both![several_processes_share_a_store_and_nothing_is_lost];
 
 /// Says to a child which home and database to work in, what to do, and how often.
 const HOME: &str = "TABWRIGHT_TEST_CHILD_HOME";
 const DATABASE: &str = "TABWRIGHT_TEST_CHILD_DATABASE";
+const FILES: &str = "TABWRIGHT_TEST_CHILD_FILES";
 const TASK: &str = "TABWRIGHT_TEST_CHILD_TASK";
 /// How often a process is killed, and how many operations several processes do together; `cargo xtask soak store` asks for more.
 const KILLS: &str = "TABWRIGHT_TEST_KILLS";
@@ -33,6 +34,9 @@ pub(crate) fn start(place: &Place, task: Task) -> Child {
     command.args(["processes::child", "--exact", "--nocapture"]).env(HOME, place.options().home.folder());
     if let Location::Postgres(url) = &place.location {
         command.env(DATABASE, url);
+    }
+    if let Some(bucket) = &place.bucket {
+        command.env(FILES, bucket.address());
     }
     let task = match task {
         Task::Mixed(operations) => format!("mixed {operations}"),
@@ -55,6 +59,9 @@ async fn child() {
     let mut options = StoreOptions::in_home(Home::at(home));
     if let Ok(url) = std::env::var(DATABASE) {
         options.location = Location::Postgres(url);
+    }
+    if let Ok(address) = std::env::var(FILES) {
+        options.files = s3::Bucket::of(&address).unwrap().location();
     }
     let store = Store::open(&options).await.unwrap();
     let (what, number) = task.split_once(' ').unwrap();

@@ -2,9 +2,9 @@
 
 use tabwright_store::{Action, CHALLENGER, NewMove, Reference, Version};
 
-use crate::{Place, mover, on_both, version};
+use crate::{Place, mover, on_each, version};
 
-on_both![
+on_each![
     versions_are_numbered_from_one_and_the_first_is_champion,
     equal_content_is_one_file_and_asking_twice_is_once,
     aliases_move_and_every_move_is_in_the_trail,

@@ -50,7 +50,7 @@ async fn a_run_holds_what_was_logged(place: &Place) {
     assert_eq!(found.metrics["roc_auc"].last, 0.9);
     assert!(found.ended.unwrap() >= found.started);
     assert_eq!((found.files[0].path.as_str(), found.files[0].size), ("plots/roc.svg", 6));
-    let kept = std::fs::read(store.files().path(&found.files[0].file).unwrap()).unwrap();
+    let kept = store.files().read(&found.files[0].file).unwrap();
     assert_eq!(kept, b"<svg/>");
 }
 

@@ -6,9 +6,9 @@ use tabwright_store::{
     Batch, Cleaning, Freed, Happened, Measured, NewRun, NewVersion, Reference, Search, Status, Store,
 };
 
-use crate::{Place, age, mover, on_both, version};
+use crate::{Place, age, mover, on_each, version};
 
-on_both![
+on_each![
     runs_go_to_the_trash_and_come_back_with_those_within,
     a_run_in_use_is_not_thrown_away,
     versions_go_to_the_trash_and_come_back_and_all_is_on_record,
@@ -246,7 +246,11 @@ async fn a_file_that_is_about_to_be_registered_is_kept(place: &Place) {
     let done = free(&store).await;
     assert_eq!((done.files, done.young_files), (0, 1), "it has just been written");
     age(&store, &new.file);
-    assert!(store.files().claim(&new.file).unwrap());
+    // An object does not become younger without being written again.
+    if !store.files().claim(&new.file).unwrap() {
+        assert!(place.bucket.is_some());
+        version(&store, "churn", 1);
+    }
     assert_eq!(free(&store).await.files, 0, "somebody has claimed it");
     store.register(&new, None, &mover("ada")).await.unwrap();
     age(&store, &new.file);
