@@ -1,6 +1,7 @@
 //! Rounding is safe: where a few rows weigh as much as a million others, where counts span decades, and where one class is
 //! rare, boosting over rounded gradients is as good on new rows as a plain booster whose sums are 64-bit floats.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+#![allow(clippy::print_stdout, reason = "the comparisons of a soak are to be read")]
 
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::{Cancel, Targets, Task, numeric};
