@@ -129,6 +129,12 @@ pub fn of_training(trained: &Trained, config: &Config, about: &About, live: &[Ru
     for (part, metrics) in [("train", Some(&trained.found.train)), ("test", trained.found.test.as_ref())] {
         logged.metrics.extend(measured(part, metrics, about.ended));
     }
+    for slice in &trained.artifact.evidence.slices {
+        let own = measured("test", Some(&slice.metrics), about.ended)
+            .map(|m| Measured { name: format!("{}[{}]", m.name, slice.name), ..m });
+        // A slice may be named in any way; a metric may not.
+        logged.metrics.extend(own.filter(|m| tabwright_store::name::check_key("the metric", &m.name).is_ok()));
+    }
     let whole = RunDocument {
         run_id: about.run_id.clone(),
         run,

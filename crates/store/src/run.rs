@@ -202,10 +202,13 @@ impl MetricSummary {
     }
 }
 
-/// Whether larger values of a metric are better, if its name, or the part after its last dot, is that of a known one.
+/// Whether larger values of a metric are better, if its name, or the part after its last dot, is that of a known one; what
+/// follows in brackets says where it was measured.
 pub fn greater_is_better(name: &str) -> Option<bool> {
     use tabwright_core::Metric;
-    let last = name.rsplit('.').next().unwrap_or(name);
+    // Of a slice, its name follows in brackets.
+    let whole = name.split_once('[').map_or(name, |(whole, _)| whole);
+    let last = whole.rsplit('.').next().unwrap_or(whole);
     Metric::ALL.iter().find(|m| m.name() == last).map(|m| m.greater_is_better())
 }
 

@@ -147,6 +147,11 @@ fn slices_are_evidence_and_change_no_model() {
     let evidence = place.run("show m.tw --json").ok().json()["evidence"].clone();
     assert_eq!(evidence["slices"][0]["condition"], "tenure_months<12");
     assert!(evidence["slices"][0]["rows"].as_u64().unwrap() > 0);
+    place.run(&format!("train churn.csv --target churned --candidates gbdt_leafwise --folds 0 -o m.tw {slices}")).ok();
+    let by_slice = "metrics.\"test.roc_auc[newcomers]\" > 0";
+    let runs = place.run_with(&["runs", "list", "--filter", by_slice, "--json"], b"").ok().json();
+    let recorded = runs["runs"][0]["metrics"]["test.roc_auc[newcomers]"].clone();
+    assert_eq!(recorded, evidence["slices"][0]["metrics"]["roc_auc"]);
     let streamed = train(&format!("{slices} --set train.rows_from=stream")).ok().says("since the rows stream").json();
     assert_eq!(streamed["content_id"], plain);
     let held = evidence["reliability"].clone();

@@ -74,6 +74,7 @@ async fn metrics_keep_nan_and_infinite_values_and_know_last_best_and_mean(place:
     assert_eq!((summary.points, summary.last, summary.low, summary.high, summary.mean), (4, 0.25, 0.25, 0.75, 0.5));
     assert_eq!(summary.best("log_loss"), Some(0.25));
     assert_eq!(summary.best("validation.roc_auc"), Some(0.75));
+    assert_eq!(summary.best("test.log_loss[new customers. all]"), Some(0.25));
     let history = store.history(run.id(), "log_loss").await.unwrap();
     assert_eq!(history.iter().map(|p| p.step).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert!(history[0].value.is_nan());
