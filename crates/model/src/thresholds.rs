@@ -88,6 +88,14 @@ impl Thresholds {
     /// Does something with each number and its count, as [`Thresholds::below`].
     #[inline]
     pub fn each_below(&self, numbers: &[f64], mut visit: impl FnMut(f64, u16)) {
+        if let [x] = numbers {
+            // A row alone: nothing is set aside for more.
+            let cell = match self.scale {
+                Scale::Values(scale) => scale.cell(*x),
+                Scale::Bits(scale) => scale.cell(*x),
+            };
+            return self.count(numbers, &[cell as u64], &mut visit, self.n_halvings.max(1));
+        }
         let mut cells = [0; TOGETHER];
         for numbers in numbers.chunks(TOGETHER) {
             let cells = &mut cells[..numbers.len()];
