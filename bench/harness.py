@@ -84,11 +84,8 @@ def _watch(pid, peak):
 
 def shown(command, env=None):
     """The command as a person would type it: programs and files by their names, not their places."""
-    words = []
-    for word in command:
-        path = pathlib.Path(word)
-        words.append(path.name if path.is_absolute() else str(word))
-    return shlex.join([f"{k}={v}" for k, v in (env or {}).items()] + words)
+    name = lambda word: pathlib.Path(word).name if pathlib.Path(word).is_absolute() else str(word)
+    return shlex.join([f"{k}={name(v)}" for k, v in (env or {}).items()] + [name(word) for word in command])
 
 
 def in_turn(repeats, sides):
