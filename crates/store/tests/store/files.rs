@@ -7,20 +7,7 @@ use std::time::{Duration, Instant};
 
 use tabwright_store::{Cleaning, Fault, FileLocation, Home, NewVersion, Store, StoreOptions};
 
-use crate::{Place, age, mover, s3, version};
-
-/// Makes the tests that need a bucket.
-macro_rules! in_bucket {
-    ($($name:ident),* $(,)?) => {
-        mod bucket {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            #[ignore = "needs a server; `cargo xtask test` starts one"]
-            async fn $name() {
-                super::$name(&crate::Place::sqlite().in_bucket()).await;
-            })*
-        }
-    };
-}
+use crate::{Place, age, in_bucket, mover, s3, version};
 
 in_bucket![
     what_others_did_to_an_object_is_found,

@@ -96,10 +96,9 @@ macro_rules! on_both {
 }
 use on_both;
 
-/// Makes a test of an asynchronous function for each database, and for files in a bucket.
-macro_rules! on_each {
+/// Makes a test of an asynchronous function for files in a bucket.
+macro_rules! in_bucket {
     ($($name:ident),* $(,)?) => {
-        crate::on_both![$($name),*];
         mod bucket {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             #[ignore = "needs a server; `cargo xtask test` starts one"]
@@ -107,6 +106,15 @@ macro_rules! on_each {
                 super::$name(&crate::Place::sqlite().in_bucket()).await;
             })*
         }
+    };
+}
+use in_bucket;
+
+/// Makes a test of an asynchronous function for each database, and for files in a bucket.
+macro_rules! on_each {
+    ($($name:ident),* $(,)?) => {
+        crate::on_both![$($name),*];
+        crate::in_bucket![$($name),*];
     };
 }
 use on_each;
