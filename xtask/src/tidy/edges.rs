@@ -17,7 +17,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("report", &["core", "model"]),
     ("lifecycle", &["core", "data", "model", "trees", "learn", "store", "report"]),
     ("tabwright", &["core", "data", "model", "trees", "learn", "store", "report", "lifecycle"]),
-    ("cli", &["core", "data", "model", "trees", "learn", "store", "report", "lifecycle", "tabwright"]),
+    ("server", &["core", "data", "model", "lifecycle", "store"]),
+    ("cli", &["core", "data", "model", "trees", "learn", "store", "report", "lifecycle", "server", "tabwright"]),
 ];
 
 /// Crates without I/O: a model can be embedded with next to no dependencies.
