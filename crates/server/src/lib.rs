@@ -24,6 +24,9 @@ mod state;
 mod tls;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{Error, Result};
 pub use model::{CanaryOptions, Source};
 pub use options::{Changing, Limits, Secret, ServeOptions};

@@ -47,7 +47,7 @@ async fn run(call: Call) -> Answer<Response> {
 fn unknown_type(found: &str) -> Box<Refusal> {
     let found: String = found.chars().take(80).collect();
     let message = format!(
-        "rows come as application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream; \
+        "rows come as application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream or application/vnd.apache.parquet; \
          the header `Content-Type` says `{found}`"
     );
     Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_type", message)

@@ -55,6 +55,7 @@ impl Media {
             | "application/jsonlines" => Media::Rows(Format::Jsonl),
             "text/csv" | "application/csv" => Media::Rows(Format::Csv),
             "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => Media::Rows(Format::Arrow),
+            "application/vnd.apache.parquet" => Media::Rows(Format::Parquet),
             _ => return None,
         })
     }
@@ -74,7 +75,7 @@ impl Media {
                 return Ok(media);
             }
         }
-        let message = "answers are application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream; \
+        let message = "answers are application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream or application/vnd.apache.parquet; \
                        the header `Accept` names none of them";
         Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message))
     }
@@ -98,7 +99,9 @@ pub(super) async fn of_rows(
 ) -> Answer<Response> {
     let Call { app, settings, parts, body, id, params, .. } = call;
     let limits = &settings.limits;
-    let body = spool(&parts.headers, body, (IN_MEMORY, limits.bulk_body), limits.request_time).await?;
+    // Parquet is read from its end.
+    let in_memory = if format == Format::Parquet { 0 } else { IN_MEMORY };
+    let body = spool(&parts.headers, body, (in_memory, limits.bulk_body), limits.request_time).await?;
     if body.size() == 0 {
         return Err(Refusal::bad("empty_body", "the body is empty; a header and rows are needed"));
     }
