@@ -2,6 +2,7 @@
 
 mod project;
 mod store;
+mod token;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -44,6 +45,7 @@ pub(crate) fn command() -> Command {
         .subcommand(project::init())
         .subcommand(project::test())
         .subcommand(store::gc())
+        .subcommand(token::token())
         .subcommand(example())
         .subcommand(docs())
 }

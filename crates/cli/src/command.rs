@@ -16,6 +16,7 @@ mod retrain;
 mod runs;
 mod show;
 mod test;
+mod token;
 mod train;
 
 use std::io::Write;
@@ -52,6 +53,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("init", matches)) => init::run(matches),
         Some(("test", matches)) => test::run(matches),
         Some(("gc", matches)) => gc::run(matches),
+        Some(("token", matches)) => token::run(matches),
         Some(("example", matches)) => example::run(matches),
         Some(("docs", matches)) => docs::run(matches),
         _ => unreachable!("invariant: clap lets no other command through"),

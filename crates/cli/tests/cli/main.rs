@@ -19,6 +19,7 @@ mod runs;
 #[cfg(feature = "s3")]
 #[path = "../../../store/tests/store/s3.rs"]
 mod s3;
+mod tokens;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
