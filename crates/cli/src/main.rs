@@ -6,6 +6,8 @@ mod command;
 mod config;
 mod error;
 mod home;
+#[cfg_attr(not(test), expect(dead_code, reason = "the command that listens is not there yet"))]
+mod logging;
 mod screen;
 mod surroundings;
 
