@@ -6,6 +6,7 @@ mod bad_input;
 mod bucket;
 mod card;
 mod commands;
+mod deploy;
 mod diff;
 mod faults;
 mod housekeeping;
