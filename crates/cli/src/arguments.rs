@@ -3,6 +3,7 @@
 mod project;
 mod serve;
 mod store;
+mod token;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -49,6 +50,7 @@ pub(crate) fn command() -> Command {
         .subcommand(project::test())
         .subcommand(serve::serve())
         .subcommand(store::gc())
+        .subcommand(token::token())
         .subcommand(example())
         .subcommand(docs())
 }

@@ -29,5 +29,5 @@ mod tests;
 
 pub use error::{Error, Result};
 pub use model::{CanaryOptions, Source};
-pub use options::{Changing, Limits, Secret, ServeOptions};
+pub use options::{Changing, ContinueTrace, Limits, Secret, ServeOptions};
 pub use server::{ReadSettings, ServedModel, Server, Signal};

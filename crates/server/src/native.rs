@@ -57,7 +57,8 @@ async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: M
     let Call { app, settings, parts, body, id, params, .. } = call;
     let bytes = read_whole(&parts.headers, body, settings.limits.body, settings.limits.request_time).await?;
     let served = Arc::clone(entry.choose(wanted(&params), |canary| {
-        let key = (options.key.as_deref(), &parts.headers);
+        let of_document = options.key.is_none().then(|| document::key_of(&bytes)).flatten();
+        let key = (options.key.as_deref().or(of_document.as_deref()), &parts.headers);
         work::standing(&app.ids, canary, key, |column| document::value_of(&bytes, column))
     })?);
     let is_heavy = bytes.len() > work::HEAVY;

@@ -6,6 +6,7 @@ mod bad_input;
 mod bucket;
 mod card;
 mod commands;
+mod deploy;
 mod diff;
 mod faults;
 mod housekeeping;
@@ -19,6 +20,7 @@ mod runs;
 #[cfg(feature = "s3")]
 #[path = "../../../store/tests/store/s3.rs"]
 mod s3;
+mod tokens;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

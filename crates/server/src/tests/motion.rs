@@ -16,7 +16,7 @@ fn with(change: impl FnOnce(&mut Entry)) -> Bench {
 
 fn canary(entry: &mut Entry, share: f64, key: Option<&str>) {
     let served = Arc::clone(&entry.versions["2"]);
-    entry.canary = Some(Canary { served, share, key: key.map(str::to_owned) });
+    entry.canary = Some(Canary { served, share, key: key.map(str::to_owned), is_set: false });
 }
 
 #[tokio::test]

@@ -73,8 +73,9 @@ async fn answers_say_who_asked_and_forbid_what_pages_could_do_with_them() {
     let long = bench.send(with("x-request-id", &"x".repeat(500))).await;
     assert_eq!(long.headers["x-request-id"].len(), 32, "an id that is none is replaced");
     bench.send(with("origin", "https://evil.example")).await.is(403).says("foreign_origin", "serve.origins");
-    let foreign = Request::get("/health/live").header("host", "evil.example").body(Body::empty()).unwrap();
-    bench.send(foreign).await.is(421).says("foreign_host", "serve.hosts");
+    let foreign = |path: &str| Request::get(path).header("host", "evil.example").body(Body::empty()).unwrap();
+    bench.send(foreign("/v1/models")).await.is(421).says("foreign_host", "serve.hosts");
+    bench.send(foreign("/health/ready")).await.is(200);
 }
 
 #[tokio::test]
