@@ -276,7 +276,7 @@ impl Connection {
         let served = http.serve_connection(TokioIo::new(lent), service);
         let mut served = std::pin::pin!(served);
         let mut is_asked_to_end = false;
-        let mut watch = tokio::time::interval(WATCH.min(times.0));
+        let mut watch = tokio::time::interval(WATCH.min(times.0).max(Duration::from_millis(1)));
         watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let ended = loop {
             tokio::select! {
