@@ -2,7 +2,7 @@
 //! docs, the kernels under valgrind, the store on PostgreSQL and on S3, file operations that
 //! fail, and the promise that debug and release, one thread and two, write the same model.
 //!
-//! It needs a Rust toolchain and bash, installs valgrind, PostgreSQL and strace where they are missing and the system's package manager lets
+//! It needs a Rust toolchain and bash, installs valgrind, PostgreSQL, strace and curl where they are missing and the system's package manager lets
 //! it, and with Python an S3 endpoint, and says at the end what it left out. On a CI machine, what needs the endpoint must not be left out.
 
 use std::path::Path;
