@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
 mod bench;
+mod clients;
 mod commands;
 mod docs;
 mod install;
