@@ -1,6 +1,7 @@
 //! The commands and their flags. Flags that set a configuration key are made from the table of keys.
 
 mod project;
+mod serve;
 mod store;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -18,6 +19,9 @@ const STYLES: Styles = Styles::styled()
 const READING: [&str; 6] = ["data.na", "data.format", "data.delimiter", "data.quote", "data.header", "data.encoding"];
 /// Keys that say what columns are: for commands that find it out, where a model does not say it.
 const KINDS: [&str; 2] = ["data.types", "data.drop"];
+
+/// Keys of this section are for `serve` alone.
+const SERVING: &str = "serve.";
 
 /// The whole command line.
 pub(crate) fn command() -> Command {
@@ -43,13 +47,14 @@ pub(crate) fn command() -> Command {
         .subcommand(store::retrain())
         .subcommand(project::init())
         .subcommand(project::test())
+        .subcommand(serve::serve())
         .subcommand(store::gc())
         .subcommand(example())
         .subcommand(docs())
 }
 
 fn train() -> Command {
-    let all: Vec<&Key> = KEYS.iter().filter(|k| k.flag.is_some()).collect();
+    let all = keys_that(|key| !key.name.starts_with(SERVING));
     let command = Command::new("train")
         .about("Train candidates with honest validation, keep the best in one model file")
         .after_help(
@@ -254,7 +259,11 @@ fn reading(command: Command) -> Command {
 }
 
 fn keys_named(names: &[&str]) -> Vec<&'static Key> {
-    KEYS.iter().filter(|k| names.contains(&k.name)).collect()
+    keys_that(|key| names.contains(&key.name))
+}
+
+fn keys_that(is_meant: impl Fn(&Key) -> bool) -> Vec<&'static Key> {
+    KEYS.iter().filter(|key| key.flag.is_some() && is_meant(key)).collect()
 }
 
 /// Adds the flags of keys.
@@ -266,6 +275,9 @@ fn with_keys(command: Command, keys: &[&'static Key]) -> Command {
             Arg::new(key.name).long(flag).value_name(key.value).allow_hyphen_values(flag == "na").help(help(key));
         if let Some(short) = short {
             arg = arg.short(short);
+        }
+        if key.key_type == KeyType::Switch && key.value.is_empty() {
+            arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true").hide_possible_values(true);
         }
         let many = matches!(key.key_type, KeyType::List | KeyType::Pairs | KeyType::Numbers);
         command.arg(if many { arg.action(ArgAction::Append) } else { arg })

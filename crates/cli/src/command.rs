@@ -14,6 +14,7 @@ mod profile;
 mod recording;
 mod retrain;
 mod runs;
+mod serve;
 mod show;
 mod test;
 mod train;
@@ -51,6 +52,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("retrain", matches)) => retrain::run(matches),
         Some(("init", matches)) => init::run(matches),
         Some(("test", matches)) => test::run(matches),
+        Some(("serve", matches)) => serve::run(matches),
         Some(("gc", matches)) => gc::run(matches),
         Some(("example", matches)) => example::run(matches),
         Some(("docs", matches)) => docs::run(matches),

@@ -90,7 +90,9 @@ fn read_file(path: &Path) -> Result<Table, Failure> {
 
 /// Paths in a file are meant from its folder.
 fn make_relative(table: &mut Table, folder: &Path) {
-    for (section, name) in [("data", "source"), ("split", "files"), ("split", "like")] {
+    const PATHS: [(&str, &str); 5] =
+        [("data", "source"), ("split", "files"), ("split", "like"), ("serve", "tls_certificate"), ("serve", "tls_key")];
+    for (section, name) in PATHS {
         let paths = match table.get_mut(section).and_then(|s| s.get_mut(name)) {
             Some(Value::Array(paths)) => paths.as_mut_slice(),
             Some(path) => std::slice::from_mut(path),
@@ -110,8 +112,13 @@ fn make_relative(table: &mut Table, folder: &Path) {
 const OPEN: [&str; 4] = ["candidates", "features.columns", "data.types", "data.roles"];
 
 /// Variables of the environment that are no keys.
-const OTHER_VARIABLES: [&str; 4] =
-    ["TABWRIGHT_HOME", "TABWRIGHT_BENCH_PYTHON", "TABWRIGHT_TEST_POSTGRES", "TABWRIGHT_TEST_S3"];
+const OTHER_VARIABLES: [&str; 5] = [
+    "TABWRIGHT_HOME",
+    "TABWRIGHT_BENCH_PYTHON",
+    "TABWRIGHT_TEST_CLIENTS",
+    "TABWRIGHT_TEST_POSTGRES",
+    "TABWRIGHT_TEST_S3",
+];
 
 /// A variable that begins like a key's must be one: a misspelt one would be of no effect without a word.
 fn check_variables() -> Result<(), Failure> {

@@ -35,3 +35,9 @@ impl From<std::io::Error> for Failure {
         Failure::failed(format!("the output could not be written: {error}"))
     }
 }
+
+impl From<tabwright_server::Error> for Failure {
+    fn from(error: tabwright_server::Error) -> Self {
+        Failure { exit: error.exit(), message: error.to_string() }
+    }
+}

@@ -63,7 +63,10 @@ pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
 }
 
 /// A text, or the one that `env:NAME` or `file:PATH` refers to.
-fn referred(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// If there is no such variable or file.
+pub(crate) fn referred(text: &str) -> Result<String, String> {
     if let Some(name) = text.strip_prefix("env:") {
         return std::env::var(name).map_err(|_| format!("the environment has no variable {name}"));
     }

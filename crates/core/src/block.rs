@@ -16,6 +16,9 @@ pub use build::TableBuilder;
 /// Marks a missing value among whole numbers and timestamps. A cell that holds this very number is read as a float.
 pub const MISSING_INTEGER: i64 = i64::MIN;
 
+/// Levels up to which one is found by looking at each: a row of a request has one, and a table of hashes costs more.
+const FEW_LEVELS: usize = 8;
+
 /// Marks a missing value among category codes.
 pub const MISSING_CODE: u32 = u32::MAX;
 
@@ -59,6 +62,10 @@ impl Levels {
         codes
     }
 
+    fn find_among_few(&self, level: &str) -> Option<u32> {
+        (0..self.len() as u32).find(|&code| self.get(code) == level)
+    }
+
     fn push(&mut self, level: &str) -> u32 {
         let code = self.ends.len() as u32;
         assert!(code < MISSING_CODE, "invariant: a column has fewer than 2^32 - 1 rows, so fewer levels");
@@ -83,6 +90,7 @@ impl<S: AsRef<str>> FromIterator<S> for Levels {
 #[derive(Debug, Clone, Default)]
 pub struct LevelsBuilder {
     levels: Levels,
+    /// Empty while there are few.
     codes: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -90,6 +98,15 @@ pub struct LevelsBuilder {
 impl LevelsBuilder {
     /// The code of a level, new or known.
     pub fn intern(&mut self, level: &str) -> u32 {
+        if self.codes.is_empty() {
+            if let Some(code) = self.levels.find_among_few(level) {
+                return code;
+            }
+            if self.levels.len() < FEW_LEVELS {
+                return self.levels.push(level);
+            }
+            self.index();
+        }
         let hash = self.hasher.hash_one(level);
         if let Some(&code) = self.codes.find(hash, |&c| self.levels.get(c) == level) {
             return code;
@@ -102,7 +119,18 @@ impl LevelsBuilder {
 
     /// The code of a level, if it is known.
     pub fn find(&self, level: &str) -> Option<u32> {
+        if self.codes.is_empty() {
+            return self.levels.find_among_few(level);
+        }
         self.codes.find(self.hasher.hash_one(level), |&c| self.levels.get(c) == level).copied()
+    }
+
+    /// Begins to look levels up by hash.
+    fn index(&mut self) {
+        let (levels, hasher) = (&self.levels, &self.hasher);
+        for code in 0..levels.len() as u32 {
+            self.codes.insert_unique(hasher.hash_one(levels.get(code)), code, |&c| hasher.hash_one(levels.get(c)));
+        }
     }
 
     /// How many levels there are so far.

@@ -103,6 +103,16 @@ enum Kind {
     /// A device or a pipe that is there already.
     Device(BufWriter<File>),
     Stdout(BufWriter<io::Stdout>),
+    /// Whatever a caller hands over.
+    Writer(Given),
+}
+
+struct Given(Box<dyn Write + Send>);
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Given")
+    }
 }
 
 impl Destination {
@@ -115,6 +125,11 @@ impl Destination {
             return Ok(Destination(Kind::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()))));
         }
         Destination::create_file(Path::new(path))
+    }
+
+    /// Takes a writer of the caller, who sees to what happens to the bytes.
+    pub(crate) fn given(writer: Box<dyn Write + Send>) -> Self {
+        Destination(Kind::Writer(Given(writer)))
     }
 
     /// Opens a path, whatever its name.
@@ -166,6 +181,7 @@ impl Destination {
             }
             Kind::Device(mut file) => file.flush(),
             Kind::Stdout(mut out) => out.flush(),
+            Kind::Writer(mut out) => out.0.flush(),
         }
     }
 }
@@ -176,6 +192,7 @@ impl Write for Destination {
             Kind::File { file, .. } => file.write(bytes),
             Kind::Device(file) => file.write(bytes),
             Kind::Stdout(out) => out.write(bytes),
+            Kind::Writer(out) => out.0.write(bytes),
         }
     }
 
@@ -184,6 +201,7 @@ impl Write for Destination {
             Kind::File { file, .. } => file.flush(),
             Kind::Device(file) => file.flush(),
             Kind::Stdout(out) => out.flush(),
+            Kind::Writer(out) => out.0.flush(),
         }
     }
 }

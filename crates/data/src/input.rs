@@ -1,11 +1,12 @@
 //! Where rows come from: names, globs, folders and standard input, resolved to files that can be read again and again.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
 use crate::destination::Temporary;
@@ -25,6 +26,8 @@ pub struct Input {
     path: PathBuf,
     format: Format,
     compression: Compression,
+    /// The bytes, where they lie in memory and not under the path.
+    memory: Option<Bytes>,
     /// Keeps the copy of standard input until the last clone is gone.
     _spool: Option<Arc<Temporary>>,
 }
@@ -35,7 +38,7 @@ impl Input {
         &self.name
     }
 
-    /// Where the bytes lie: the file itself, or the copy of standard input.
+    /// Where the bytes lie: the file itself, or the copy of standard input. Nowhere for bytes in memory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -52,6 +55,9 @@ impl Input {
 
     /// Bytes on disk.
     pub fn size(&self) -> u64 {
+        if let Some(memory) = &self.memory {
+            return memory.len() as u64;
+        }
         std::fs::metadata(&self.path).map_or(0, |m| m.len())
     }
 
@@ -69,7 +75,7 @@ impl Input {
         }
         let compression = Compression::of_content(&head);
         let by_name = if spool.is_some() { None } else { Format::of_path(&path).0 };
-        let mut input = Input { name, path, format: Format::Csv, compression, _spool: spool };
+        let mut input = Input { name, path, format: Format::Csv, compression, memory: None, _spool: spool };
         if compression != Compression::None {
             head.clear();
             // A damaged archive is reported where it is read.
@@ -85,6 +91,14 @@ impl Input {
         Ok(input)
     }
 
+    /// Opens the bytes as they lie.
+    pub(crate) fn open_raw(&self) -> Result<Box<dyn ReadSeek>> {
+        match &self.memory {
+            Some(memory) => Ok(Box::new(Cursor::new(memory.clone()))),
+            None => Ok(Box::new(self.open_file()?)),
+        }
+    }
+
     /// Opens the file as it lies on disk.
     pub(crate) fn open_file(&self) -> Result<File> {
         File::open(&self.path).map_err(|e| Error::io(&self.name, "cannot be read", e))
@@ -92,9 +106,9 @@ impl Input {
 
     /// Opens the content, unpacked.
     pub(crate) fn open_bytes(&self) -> Result<Content> {
-        let file = self.open_file()?;
+        let file = self.open_raw()?;
         if self.compression == Compression::None {
-            return Ok(Content { reader: Box::new(file), taken: None });
+            return Ok(Content { reader: file, taken: None });
         }
         let taken = Arc::new(AtomicU64::new(0));
         let file = BufReader::with_capacity(BUFFER, Counted { file, taken: Arc::clone(&taken) });
@@ -109,6 +123,63 @@ impl Input {
     }
 }
 
+/// What can be read from any place.
+pub(crate) trait ReadSeek: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// Bytes that come from outside, to be read like those of a file: in memory while they are few, in a temporary file beyond.
+#[derive(Debug)]
+pub struct Spool {
+    in_memory: usize,
+    memory: Vec<u8>,
+    file: Option<Temporary>,
+    size: u64,
+}
+
+impl Spool {
+    /// Begins; `in_memory` bytes at most are held in memory.
+    pub fn new(in_memory: usize) -> Self {
+        Spool { in_memory, memory: Vec::new(), file: None, size: 0 }
+    }
+
+    /// Bytes so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Ends: the bytes are now rows of a format, unpacked. `name` is for messages.
+    pub fn into_input(self, name: &str, format: Format) -> Input {
+        let (path, memory) = match &self.file {
+            Some(file) => (file.path().to_owned(), None),
+            None => (PathBuf::new(), Some(Bytes::from(self.memory))),
+        };
+        let spool = self.file.map(Arc::new);
+        Input { name: name.to_owned(), path, format, compression: Compression::None, memory, _spool: spool }
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.file.is_none() && self.memory.len() + bytes.len() > self.in_memory {
+            let mut file = Temporary::create(tempfile::Builder::new().prefix("tabwright-rows-"), None)?;
+            file.write_all(&self.memory)?;
+            self.memory = Vec::new();
+            self.file = Some(file);
+        }
+        match &mut self.file {
+            Some(file) => file.write_all(bytes)?,
+            None => self.memory.extend_from_slice(bytes),
+        }
+        self.size += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
 /// The unpacked content of a file.
 pub(crate) struct Content {
     /// Reads it.
@@ -119,7 +190,7 @@ pub(crate) struct Content {
 
 /// A file that counts what is read from it.
 struct Counted {
-    file: File,
+    file: Box<dyn ReadSeek>,
     taken: Arc<AtomicU64>,
 }
 
@@ -231,8 +302,6 @@ fn spool(mut source: impl Read) -> io::Result<Temporary> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     fn names(inputs: &[Input]) -> Vec<String> {
@@ -275,6 +344,26 @@ mod tests {
         gz.finish().unwrap();
         let input = &resolve_inputs(&[name]).unwrap()[0];
         assert_eq!((input.format(), input.compression()), (Format::Jsonl, Compression::Gzip));
+    }
+
+    #[test]
+    fn bytes_from_outside_are_read_like_a_file_wherever_they_lie() {
+        for in_memory in [100, 2] {
+            let mut spool = Spool::new(in_memory);
+            spool.write_all(b"x\n").unwrap();
+            spool.write_all(b"1\n").unwrap();
+            assert_eq!(spool.size(), 4);
+            let input = spool.into_input("body", Format::Csv);
+            assert_eq!((input.size(), input.path().as_os_str().is_empty()), (4, in_memory == 100));
+            let path = input.path().to_owned();
+            for _ in 0..2 {
+                let mut text = String::new();
+                input.open_bytes().unwrap().reader.read_to_string(&mut text).unwrap();
+                assert_eq!(text, "x\n1\n");
+            }
+            drop(input);
+            assert!(!path.exists());
+        }
     }
 
     #[test]

@@ -3,5 +3,7 @@
 pub(crate) mod parse;
 pub(crate) mod table;
 
+pub use parse::{JsonKind, JsonProblem, JsonReader, JsonValue};
+
 #[cfg(test)]
 mod tests;

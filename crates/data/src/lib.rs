@@ -48,13 +48,16 @@ pub use destination::{Destination, remove_unfinished};
 pub use error::{Error, Place, Position};
 pub use fingerprint::{Fingerprint, fingerprint_of_rows};
 pub use format::{Compression, Format};
-pub use input::{Input, resolve_inputs};
+pub use input::{Input, Spool, resolve_inputs};
+pub use json::{JsonKind, JsonProblem, JsonReader, JsonValue};
 pub use missing::is_missing_token;
 pub use options::{Details, ReadOptions};
 pub use read::{ReadOutcome, Survey, read_table, survey};
-pub use stream::{BadRow, BlockStream, RowPlace, StreamBlock, StreamRequest, open_stream};
+pub use stream::{
+    BadRow, BlockStream, ReadRows, RowBuilder, RowPlace, RowShape, StreamBlock, StreamRequest, open_stream,
+};
 pub use time::format_timestamp;
-pub use write::{TableWriter, WriteColumn, create_writer, write_table};
+pub use write::{TableWriter, WriteColumn, create_writer, json_number, json_string, write_table, writer_to};
 
 /// What a function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -6,6 +6,7 @@
 mod arrow;
 mod csv;
 mod json;
+mod rows;
 mod slot;
 
 use std::borrow::Cow;
@@ -18,6 +19,8 @@ use tabwright_core::{Block, Code, Column, Kind, Warning, suggest};
 
 use crate::error::{Place, Position};
 use crate::{Error, Format, Input, ReadOptions, Result};
+
+pub use rows::{ReadRows, RowBuilder, RowShape};
 
 /// Batches in the air for each thread.
 const BATCHES_PER_THREAD: usize = 2;

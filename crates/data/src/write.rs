@@ -5,6 +5,7 @@ mod csv;
 pub(crate) mod json;
 mod sink;
 
+pub use json::{push_number as json_number, push_string as json_string};
 use tabwright_core::{Column, Kind, Table};
 
 use crate::{Error, Format, Result};
@@ -43,11 +44,7 @@ pub trait TableWriter: Send {
 /// [`Error::Usage`] if the name tells no format, or two columns have one name; [`Error::Write`] if the folder cannot be
 /// written to.
 pub fn create_writer(path: &str, format: Option<Format>, columns: &[WriteColumn]) -> Result<Box<dyn TableWriter>> {
-    let mut names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(twin) = names.windows(2).find(|w| w[0] == w[1]) {
-        return Err(Error::Usage(format!("two columns of {path} would be named `{}`; keep one of them", twin[0])));
-    }
+    refuse_twins(path, columns)?;
     let (by_name, compression) = Format::of_path(std::path::Path::new(path));
     let format = match format.or(by_name) {
         Some(format) => format,
@@ -69,6 +66,38 @@ pub fn create_writer(path: &str, format: Option<Format>, columns: &[WriteColumn]
         Format::Parquet => Box::new(arrow::ArrowWriter::parquet(sink, columns)?),
         Format::Arrow => Box::new(arrow::ArrowWriter::ipc(sink, columns)?),
     })
+}
+
+/// Makes a writer of a format to what a caller hands over; `name` is for messages. Arrow is written in its stream form, since
+/// nobody can go back in a stream.
+///
+/// # Errors
+/// [`Error::Usage`] if two columns have one name; [`Error::Write`] if the first bytes cannot be written.
+pub fn writer_to(
+    writer: Box<dyn std::io::Write + Send>,
+    name: &str,
+    format: Format,
+    columns: &[WriteColumn],
+) -> Result<Box<dyn TableWriter>> {
+    refuse_twins(name, columns)?;
+    let sink = Sink::given(name, writer);
+    Ok(match format {
+        Format::Csv => Box::new(csv::CsvWriter::new(sink, columns, b',')?),
+        Format::Jsonl => Box::new(json::JsonWriter::new(sink, columns)),
+        Format::Parquet => Box::new(arrow::ArrowWriter::parquet(sink, columns)?),
+        Format::Arrow => Box::new(arrow::ArrowWriter::stream(sink, columns)?),
+    })
+}
+
+fn refuse_twins(name: &str, columns: &[WriteColumn]) -> Result<()> {
+    let mut names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|w| w[0] == w[1]) {
+        Some(twin) => {
+            Err(Error::Usage(format!("two columns of {name} would be named `{}`; keep one of them", twin[0])))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Writes a whole table to a path, or to standard output for `-`.

@@ -3,6 +3,8 @@
 //! The command line fills it from defaults, `tabwright.toml`, the environment and flags, in this order; a Rust program
 //! fills it directly. Every key is described once, in the command line's table of options.
 
+mod serve;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,8 @@ use tabwright_learn::target::TaskName;
 use tabwright_learn::transform::TransformConfig;
 
 use crate::error::{Error, Result};
+
+pub use serve::ServeConfig;
 
 /// All that a training follows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -40,6 +44,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// What may become champion.
     pub registry: RegistryConfig,
+    /// How models are served.
+    pub serve: ServeConfig,
 }
 
 /// What the work is part of.

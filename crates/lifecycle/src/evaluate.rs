@@ -7,9 +7,10 @@ use tabwright_data::{BlockStream, ReadOptions, StreamBlock, StreamRequest};
 use tabwright_model::artifact::Artifact;
 use tabwright_model::model::Model;
 
+use crate::answer::{known_columns, read_options};
 use crate::error::{Error, Result};
 use crate::labels::{Label, Labels};
-use crate::predict::{FILE_BATCH, described, known_columns, read_options};
+use crate::predict::{FILE_BATCH, described};
 
 /// What is judged.
 #[derive(Debug, Clone, Default)]

@@ -2,6 +2,7 @@
 //! and Rust programs share it; it prints nothing.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
+pub mod answer;
 mod answers;
 pub mod card;
 pub mod check;

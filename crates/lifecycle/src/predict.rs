@@ -3,17 +3,12 @@
 use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use tabwright_core::block::{MISSING_CODE, MISSING_INTEGER};
-use tabwright_core::metric::Predictions;
-use tabwright_core::{Category, Code, Column, Context, Event, Kind, Levels, Rows, Task, Warning};
-use tabwright_data::{
-    BadRow, BlockStream, Destination, ReadOptions, StreamBlock, StreamRequest, TableWriter, WriteColumn,
-};
+use tabwright_core::{Code, Column, Context, Event, Rows, Warning};
+use tabwright_data::{BadRow, BlockStream, Destination, ReadOptions, StreamBlock, StreamRequest, TableWriter};
 use tabwright_model::artifact::Artifact;
-use tabwright_model::model::Model;
 
+use crate::answer::{Layout, bad_rows, expected_columns, known_columns, read_options};
 use crate::error::{Error, Result};
 
 /// Rows predicted at a time from standard input.
@@ -101,7 +96,7 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
     let piped = options.sources.iter().any(|s| s == "-");
     let request = StreamRequest {
         passed_over: known_columns(artifact),
-        expected: model.pipeline().inputs().iter().map(|i| (i.name.clone(), i.kind)).collect(),
+        expected: expected_columns(model),
         keep: options.keep.clone(),
         batch_size: options.batch_size.unwrap_or(if piped { STREAM_BATCH } else { FILE_BATCH }),
     };
@@ -111,8 +106,8 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
         outputs.push(("the rejected rows", path));
     }
     crate::file::check_apart(&outputs, &inputs)?;
-    let layout = Layout::new(model, &stream)?;
-    let mut writer = tabwright_data::create_writer(&options.output, None, &layout.columns)?;
+    let layout = Layout::new(model, stream.keep())?;
+    let mut writer = tabwright_data::create_writer(&options.output, None, layout.columns())?;
     let mut rejects = match &options.on_error {
         OnError::Reject(path) => Some(Rejects::create(path, stream.header())?),
         _ => None,
@@ -124,7 +119,7 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
         if context.cancel.is_cancelled() {
             return Err(Error::Cancelled("no predictions were written".into()));
         }
-        let bad = bad_rows(&block);
+        let bad = bad_rows(&block.bad);
         if let (OnError::Fail, Some(first)) = (&options.on_error, block.bad.first()) {
             let message = described(&stream, &block, first);
             return Err(Error::Data(format!(
@@ -133,7 +128,7 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
         }
         name_rejects(&stream, &block, &mut done);
         let predictions = scorer.predict(Rows::all(&block.block));
-        let columns = layout.fill(model, &block, predictions, &bad);
+        let columns = layout.fill(block.keep.clone(), predictions, model.threshold(), &bad);
         let rows = write(writer.as_mut(), columns, &bad, rejects.is_some())?;
         if let Some(rejects) = &mut rejects {
             bad.iter().try_for_each(|&row| rejects.write(&block.raw(row as usize)))?;
@@ -150,27 +145,6 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
     Ok(done)
 }
 
-/// Columns that were there when the model was trained and that it does not read: the target, and those left out.
-pub(crate) fn known_columns(artifact: &Artifact) -> Vec<String> {
-    let left_out = artifact.evidence.findings.iter().filter_map(|finding| finding.column.clone());
-    left_out.chain([artifact.model().signature().target.clone()]).collect()
-}
-
-/// The model's own tokens and zone, beside what the caller says.
-pub(crate) fn read_options(model: &Model, given: &ReadOptions) -> ReadOptions {
-    let mut options = given.clone();
-    options.na.extend(model.signature().na.iter().cloned());
-    options.zone.clone_from(&model.signature().zone);
-    options
-}
-
-/// Rows that cannot be used, each once, ascending.
-pub(crate) fn bad_rows(block: &StreamBlock) -> Vec<u32> {
-    let mut rows: Vec<u32> = block.bad.iter().map(|b| b.row as u32).collect();
-    rows.dedup();
-    rows
-}
-
 /// A row that cannot be used: where it stands, and why.
 pub(crate) fn described(stream: &BlockStream, block: &StreamBlock, bad: &BadRow) -> String {
     let place = stream.place(block.places[bad.row]);
@@ -185,89 +159,6 @@ fn name_rejects(stream: &BlockStream, block: &StreamBlock, done: &mut Predicted)
     for bad in block.bad.iter().take(NAMED_REJECTS.saturating_sub(named)) {
         done.warnings.push(Warning::general(Code::UnusableRows, described(stream, block, bad)));
     }
-}
-
-/// The columns of the output.
-struct Layout {
-    columns: Vec<WriteColumn>,
-    labels: Labels,
-}
-
-/// How predicted labels are written: numbers as numbers.
-enum Labels {
-    None,
-    Whole(Vec<i64>),
-    Text(Arc<Levels>),
-}
-
-impl Layout {
-    fn new(model: &Model, stream: &BlockStream) -> Result<Self> {
-        let mut columns: Vec<WriteColumn> =
-            stream.keep().iter().map(|(name, kind)| WriteColumn { name: name.clone(), kind: *kind }).collect();
-        let task = model.task();
-        let whole: Option<Vec<i64>> = task.labels().iter().map(|l| whole(l)).collect();
-        let (labels, kind) = match (task, whole) {
-            (Task::Regression, _) => (Labels::None, Kind::Float),
-            (_, Some(whole)) => (Labels::Whole(whole), Kind::Integer),
-            (_, None) => (Labels::Text(Arc::new(task.labels().iter().collect())), Kind::Categorical),
-        };
-        columns.push(WriteColumn { name: "prediction".into(), kind });
-        for label in task.labels() {
-            columns.push(WriteColumn { name: format!("probability_{label}"), kind: Kind::Float });
-        }
-        let kept = &columns[..stream.keep().len()];
-        if let Some(twin) = kept.iter().find(|c| kept.iter().filter(|o| o.name == c.name).count() > 1) {
-            return Err(Error::Config(format!("the column `{}` is to be kept twice; name it once", twin.name)));
-        }
-        match kept.iter().find(|c| columns.iter().filter(|o| o.name == c.name).count() > 1) {
-            Some(twin) => Err(Error::Config(format!(
-                "the column `{}` cannot be kept: the predictions have a column of this name; rename it first",
-                twin.name
-            ))),
-            None => Ok(Layout { columns, labels }),
-        }
-    }
-
-    /// Kept columns, prediction and probabilities of a block; those of bad rows are missing.
-    fn fill(&self, model: &Model, block: &StreamBlock, predictions: Predictions, bad: &[u32]) -> Vec<Column> {
-        let mut predictions = predictions;
-        let k = predictions.n_outputs;
-        for &row in bad {
-            predictions.values[row as usize * k..][..k].fill(f64::NAN);
-        }
-        let n = block.block.n_rows();
-        let mut columns = block.keep.clone();
-        let label = |row: usize| predictions.label(row, model.threshold());
-        let is_missing = |row: usize| predictions.values[row * k].is_nan();
-        match &self.labels {
-            Labels::None => {
-                columns.push(Column::Float(predictions.values));
-                return columns;
-            }
-            Labels::Whole(labels) => columns.push(Column::Integer(
-                (0..n).map(|row| if is_missing(row) { MISSING_INTEGER } else { labels[label(row)] }).collect(),
-            )),
-            Labels::Text(levels) => {
-                let code = |row: usize| if is_missing(row) { MISSING_CODE } else { label(row) as u32 };
-                let codes = (0..n).map(code).collect();
-                columns.push(Column::Category(Category { codes, levels: Arc::clone(levels) }));
-            }
-        }
-        if k == 1 {
-            columns.push(Column::Float(predictions.values.iter().map(|p| 1.0 - p).collect()));
-            columns.push(Column::Float(predictions.values));
-        } else {
-            for class in 0..k {
-                columns.push(Column::Float(predictions.values.iter().skip(class).step_by(k).copied().collect()));
-            }
-        }
-        columns
-    }
-}
-
-/// The whole number that a label is spelled as; `007` is none.
-fn whole(label: &str) -> Option<i64> {
-    label.parse().ok().filter(|value: &i64| value.to_string() == label)
 }
 
 /// Writes the rows of a block, without the bad ones where those are set apart.

@@ -2,7 +2,7 @@
 //! its training columns, and a table.
 
 use tabwright_core::summary::ColumnSummary;
-use tabwright_core::{Code, Column, Rows, Table, Warning};
+use tabwright_core::{Block, Code, Column, Rows, Table, Warning};
 
 use crate::features::CODE_UNSEEN;
 use crate::levels::FrozenLevels;
@@ -66,10 +66,7 @@ pub fn check(
             }
             verdict.notes.push(change);
         }
-        let levels = model.pipeline().steps().iter().find_map(|step| match &step.operator {
-            Operator::Encode { input, levels } if *input == i => Some(levels),
-            _ => None,
-        });
+        let levels = frozen_levels(model, i);
         let summary = summaries.iter().find(|s| s.name == input.name);
         let own = Own { name: &input.name, column, rows: Rows::all(table.block()), time };
         own.unseen(levels, limits.unseen, &mut verdict);
@@ -87,6 +84,97 @@ pub fn check(
     verdict
 }
 
+/// What is unusual about single rows: levels that the model has not seen, values outside of the range of the training rows,
+/// values that are missing where none was.
+#[derive(Debug)]
+pub struct RowFlags<'a> {
+    columns: Vec<FlagColumn<'a>>,
+    time: fn(i64) -> String,
+}
+
+#[derive(Debug)]
+struct FlagColumn<'a> {
+    name: &'a str,
+    levels: Option<&'a FrozenLevels>,
+    range: Option<(f64, f64)>,
+    never_missing: bool,
+}
+
+impl<'a> RowFlags<'a> {
+    /// Prepares a model. `time` writes a timestamp (microseconds since 1970) for a person.
+    pub fn new(model: &'a Model, summaries: &[ColumnSummary], time: fn(i64) -> String) -> Self {
+        let column = |(i, input): (usize, &'a crate::pipeline::Input)| {
+            let summary = summaries.iter().find(|s| s.name == input.name);
+            FlagColumn {
+                name: &input.name,
+                levels: frozen_levels(model, i),
+                range: summary.and_then(|s| s.numbers.as_ref()).map(|n| (n.min, n.max)),
+                never_missing: summary.is_some_and(|s| s.missing == 0 && s.count > 0),
+            }
+        };
+        RowFlags { columns: model.pipeline().inputs().iter().enumerate().map(column).collect(), time }
+    }
+
+    /// The flags of each row of a block whose columns are the model's inputs, in their order.
+    pub fn of(&self, block: &Block) -> Vec<Vec<Warning>> {
+        let mut flags = vec![Vec::new(); block.n_rows()];
+        let rows = Rows::all(block);
+        for (described, column) in self.columns.iter().zip(block.columns()) {
+            let mut codes = Vec::new();
+            if let Some(levels) = described.levels {
+                levels.encode(column, rows.set(), &mut codes);
+            }
+            for (row, flags) in flags.iter_mut().enumerate() {
+                let is_unseen = codes.get(row) == Some(&CODE_UNSEEN);
+                flags.extend(described.flag(column, row, is_unseen, self.time));
+            }
+        }
+        flags
+    }
+}
+
+impl FlagColumn<'_> {
+    fn flag(&self, column: &Column, row: usize, is_unseen: bool, time: fn(i64) -> String) -> Option<Warning> {
+        if column.is_missing(row) {
+            let message = "the value is missing; no training row lacks it";
+            return self.never_missing.then(|| Warning::column(Code::MoreMissing, self.name, message.to_owned()));
+        }
+        if is_unseen {
+            let level = level_of(column, row);
+            let message = format!("the model has not seen the level `{level}`");
+            return Some(Warning::column(Code::UnseenLevels, self.name, message));
+        }
+        let (min, max) = self.range?;
+        let x = column.number(row);
+        if !(x < min || x > max) {
+            return None;
+        }
+        let shown = |x: f64| match column {
+            Column::Timestamp(_) => time(x as i64),
+            _ => crate::levels::shortest(x),
+        };
+        let message =
+            format!("{} lies outside of [{}, {}], the range of the training rows", shown(x), shown(min), shown(max));
+        Some(Warning::column(Code::OutOfRange, self.name, message))
+    }
+}
+
+/// The levels that an input was fitted with, if it has any.
+fn frozen_levels(model: &Model, input: usize) -> Option<&FrozenLevels> {
+    model.pipeline().steps().iter().find_map(|step| match &step.operator {
+        Operator::Encode { input: own, levels } if *own == input => Some(levels),
+        _ => None,
+    })
+}
+
+/// A level for messages.
+fn level_of(column: &Column, row: usize) -> String {
+    match column {
+        Column::Category(category) => category.get(row).unwrap_or_default().chars().take(40).collect(),
+        column => crate::levels::shortest(column.number(row)),
+    }
+}
+
 /// One column that is held against its contract.
 struct Own<'a> {
     name: &'a str,
@@ -102,10 +190,7 @@ impl Own<'_> {
         levels.encode(self.column, self.rows.set(), &mut codes);
         let unseen = codes.iter().filter(|c| **c == CODE_UNSEEN).count();
         let Some(first) = codes.iter().position(|c| *c == CODE_UNSEEN) else { return };
-        let example = match self.column {
-            Column::Category(category) => category.get(first).unwrap_or_default().chars().take(40).collect(),
-            column => crate::levels::shortest(column.number(first)),
-        };
+        let example = level_of(self.column, first);
         let text = format!("have a level that the model has not seen, such as `{example}` in row {}", first + 1);
         self.judge(Code::UnseenLevels, unseen, limit, &text, verdict);
     }

@@ -18,6 +18,7 @@ use sqlx::any::{Any, AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Arguments, AssertSqlSafe, ConnectOptions, Connection, Encode, Row, Transaction, Type};
 
 use access::Access;
+pub(crate) use migrate::WITH_TOKENS;
 
 use crate::error::{Error, Result};
 
@@ -151,6 +152,11 @@ impl Database {
             Access::Write => Ok(()),
             Access::Read | Access::ReadStill => Err(Error::ReadOnly { place: self.place.clone() }),
         }
+    }
+
+    /// The version of the layout: the newest, unless the database can only be read.
+    pub(crate) async fn layout(&self) -> Result<i64> {
+        migrate::found(self).await
     }
 
     /// A transaction that writes. On SQLite it is the only one from its beginning, so that it never has to give up halfway.

@@ -41,6 +41,7 @@ pub mod name;
 pub mod reference;
 pub mod run;
 pub mod time;
+pub mod token;
 mod trash;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub use run::{
     ActiveRun, Batch, Measured, MetricPoint, MetricSummary, NewRun, Order, Page, Run, RunDocument, RunFile, Search,
     Status, greater_is_better,
 };
+pub use token::{NewToken, Scope, Token, TokenState, token_hash};
 pub use trash::Deletion;
 
 use database::Database;

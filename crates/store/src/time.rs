@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// A moment, in microseconds since 1970, UTC.
 pub type Micros = i64;
 
+/// The last moment that has a text: late in the year 9999.
+pub const LAST: Micros = 253_402_207_200_000_000;
+
 /// Now.
 pub fn now() -> Micros {
     Timestamp::now().as_microsecond()
@@ -85,6 +88,13 @@ mod tests {
         for text in ["", "yesterday", "27.11.2026", "2026-13-01", "12:00"] {
             assert!(parse(text).unwrap_err().to_string().contains("2026-11-27T10:30:00"), "{text}");
         }
+    }
+
+    #[test]
+    fn the_last_moment_has_a_text_and_the_next_has_none() {
+        assert_eq!(to_text(LAST), "9999-12-30T22:00:00Z");
+        assert_eq!(Timestamp::MAX.as_second(), LAST / 1_000_000);
+        assert_eq!(to_seconds(LAST + 1_000_000), (LAST + 1_000_000).to_string());
     }
 
     #[test]

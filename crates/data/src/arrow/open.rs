@@ -90,7 +90,7 @@ fn parquet_builder(input: &Input) -> Result<ParquetRecordBatchReaderBuilder<std:
 
 fn ipc(input: &Input, columns: Option<Vec<usize>>) -> Result<Box<dyn RecordBatchReader + Send>> {
     let error = |e: ArrowError| damaged(input.name(), Format::Arrow, &e);
-    let mut file = BufReader::new(input.open_file()?);
+    let mut file = BufReader::new(input.open_raw()?);
     let mut head = [0; IPC_FILE.len()];
     let is_file = file.read_exact(&mut head).is_ok() && head == IPC_FILE;
     file.rewind().map_err(|e| Error::io(input.name(), "cannot be read", e))?;

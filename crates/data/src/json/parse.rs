@@ -1,9 +1,12 @@
-//! One flat JSON object (RFC 8259) after the other. Numbers are left as they are written, so that they are rounded by
-//! the same code as those of a CSV.
+//! JSON (RFC 8259) that is read front to back and never held as a tree. Numbers are left as they are written, so that they
+//! are rounded by the same code as those of a CSV.
 
-/// A value of a flat object.
+/// Values within values that are passed over at most.
+const DEEPEST: usize = 64;
+
+/// A value that is neither an object nor an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Value<'a> {
+pub enum JsonValue<'a> {
     /// `null`.
     Null,
     /// A string, escapes resolved.
@@ -14,13 +17,44 @@ pub(crate) enum Value<'a> {
     Boolean(bool),
 }
 
-/// What is wrong with a line.
+/// What a value is, by its first character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonKind {
+    /// `{`
+    Object,
+    /// `[`
+    Array,
+    /// `"`
+    String,
+    /// A digit or `-`.
+    Number,
+    /// `t` or `f`
+    Boolean,
+    /// `n`
+    Null,
+}
+
+impl JsonKind {
+    /// The kind as messages have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            JsonKind::Object => "an object",
+            JsonKind::Array => "an array",
+            JsonKind::String => "a string",
+            JsonKind::Number => "a number",
+            JsonKind::Boolean => "a boolean",
+            JsonKind::Null => "null",
+        }
+    }
+}
+
+/// What is wrong with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
-    /// Position in the line.
-    pub(crate) at: usize,
+pub struct JsonProblem {
+    /// Position in the text, in bytes.
+    pub at: usize,
     /// What was found.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 /// Strings are resolved here when they hold escapes.
@@ -33,61 +67,195 @@ pub(crate) struct Scratch {
 /// Reads one object and lends each key and value to `visit`, which may refuse a key with a message.
 ///
 /// # Errors
-/// [`Problem`] if the line is no flat JSON object.
+/// [`JsonProblem`] if the line is no flat JSON object.
 pub(crate) fn object(
     line: &str,
     scratch: &mut Scratch,
-    mut visit: impl FnMut(&str, Value<'_>) -> Result<(), String>,
-) -> Result<(), Problem> {
-    let mut reader = Reader { text: line, bytes: line.as_bytes(), at: 0 };
-    reader.skip_space();
-    match reader.peek() {
-        Some(b'{') => reader.at += 1,
-        Some(b'[') => {
+    visit: impl FnMut(&str, JsonValue<'_>) -> Result<(), String>,
+) -> Result<(), JsonProblem> {
+    let mut reader = JsonReader::new(line);
+    match reader.kind()? {
+        Some(JsonKind::Object) => {}
+        Some(JsonKind::Array) => {
             let message =
                 "a JSON array; JSON Lines has one object, such as {\"age\": 39, \"sex\": \"male\"}, on each line";
             return Err(reader.problem(message));
         }
         _ => return Err(reader.problem("not a JSON object; each line must be one, such as {\"age\": 39}")),
     }
-    reader.skip_space();
-    if reader.peek() == Some(b'}') {
-        reader.at += 1;
-        return reader.end();
-    }
-    loop {
-        reader.skip_space();
-        let key_at = reader.at;
-        let key = reader.string(&mut scratch.key)?;
-        reader.skip_space();
-        reader.expect(b':', "a colon after the key")?;
-        reader.skip_space();
-        let value = reader.value(&mut scratch.value).map_err(|mut problem| {
-            if problem.message.starts_with("nested") {
-                problem.message = format!("key `{key}`: {}", problem.message);
-            }
-            problem
-        })?;
-        visit(key, value).map_err(|message| Problem { at: key_at, message })?;
-        reader.skip_space();
-        match reader.peek() {
-            Some(b',') => reader.at += 1,
-            Some(b'}') => {
-                reader.at += 1;
-                return reader.end();
-            }
-            _ => return Err(reader.problem("expected a comma or `}` after a value")),
-        }
-    }
+    reader.flat_object(scratch, visit)?;
+    reader.end("something follows the object on its line")
 }
 
-struct Reader<'a> {
+/// Reads a text from its front to its end.
+#[derive(Debug, Clone)]
+pub struct JsonReader<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// Whether NaN and Infinity, as Python writes them, are numbers.
+    is_lenient: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
+    /// Begins a text.
+    pub fn new(text: &'a str) -> Self {
+        JsonReader { text, bytes: text.as_bytes(), at: 0, is_lenient: false }
+    }
+
+    /// Begins a text in which `NaN` is null, and `Infinity` and `-Infinity` are numbers, as Python writes them.
+    pub fn lenient(text: &'a str) -> Self {
+        JsonReader { is_lenient: true, ..JsonReader::new(text) }
+    }
+
+    /// Where it is, in bytes.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// What was read since a place, space before it included.
+    pub fn since(&self, at: usize) -> &'a str {
+        &self.text[at..self.at]
+    }
+
+    /// What the next value is; nothing at the end of the text.
+    ///
+    /// # Errors
+    /// [`JsonProblem`] if no value can begin so.
+    pub fn kind(&mut self) -> Result<Option<JsonKind>, JsonProblem> {
+        self.skip_space();
+        Ok(Some(match self.peek() {
+            None => return Ok(None),
+            Some(b'{') => JsonKind::Object,
+            Some(b'[') => JsonKind::Array,
+            Some(b'"') => JsonKind::String,
+            Some(b'-' | b'0'..=b'9') => JsonKind::Number,
+            Some(b't' | b'f') => JsonKind::Boolean,
+            Some(b'n') => JsonKind::Null,
+            Some(b'N' | b'I') if self.is_lenient => JsonKind::Number,
+            Some(b'N' | b'I') => {
+                return Err(self.problem("NaN and Infinity are no JSON; write null for what is missing"));
+            }
+            Some(_) => return Err(self.problem("not a JSON value")),
+        }))
+    }
+
+    /// Reads an object: `visit` is called after each key and its colon, and reads the value.
+    ///
+    /// # Errors
+    /// [`JsonProblem`], as what the caller makes of it; what `visit` answers.
+    pub fn object<E: From<JsonProblem>>(
+        &mut self,
+        key: &mut String,
+        mut visit: impl FnMut(&mut Self, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.skip_space();
+        self.expect(b'{', "an object")?;
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            let name = self.string(key)?;
+            self.skip_space();
+            self.expect(b':', "a colon after the key")?;
+            self.skip_space();
+            visit(self, name)?;
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(self.problem("expected a comma or `}` after a value").into()),
+            }
+        }
+    }
+
+    /// Reads an array: `visit` reads each of its values.
+    ///
+    /// # Errors
+    /// As [`JsonReader::object`].
+    pub fn array<E: From<JsonProblem>>(&mut self, mut visit: impl FnMut(&mut Self) -> Result<(), E>) -> Result<(), E> {
+        self.skip_space();
+        self.expect(b'[', "an array")?;
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            visit(self)?;
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => return Err(self.problem("expected a comma or `]` after a value").into()),
+            }
+        }
+    }
+
+    /// Passes over the next value, whatever it is.
+    ///
+    /// # Errors
+    /// [`JsonProblem`] if it is no JSON, or lies too deep.
+    pub fn skip(&mut self) -> Result<(), JsonProblem> {
+        self.skip_within(0, &mut String::new())
+    }
+
+    fn skip_within(&mut self, depth: usize, scratch: &mut String) -> Result<(), JsonProblem> {
+        if depth > DEEPEST {
+            return Err(self.problem("values lie too deep within each other"));
+        }
+        match self.kind()? {
+            Some(JsonKind::Object) => {
+                self.object(&mut String::new(), |reader, _| reader.skip_within(depth + 1, scratch))
+            }
+            Some(JsonKind::Array) => self.array(|reader| reader.skip_within(depth + 1, scratch)),
+            _ => self.value(scratch).map(drop),
+        }
+    }
+
+    /// Checks that nothing follows.
+    ///
+    /// # Errors
+    /// [`JsonProblem`] with `message` if something does.
+    pub fn end(&mut self, message: &str) -> Result<(), JsonProblem> {
+        self.skip_space();
+        if self.at == self.bytes.len() { Ok(()) } else { Err(self.problem(message)) }
+    }
+
+    /// A problem at this place.
+    pub fn problem(&self, message: &str) -> JsonProblem {
+        JsonProblem { at: self.at, message: message.to_owned() }
+    }
+
+    /// Reads an object without objects and arrays in it, and lends each key and value to `visit`.
+    pub(crate) fn flat_object(
+        &mut self,
+        scratch: &mut Scratch,
+        mut visit: impl FnMut(&str, JsonValue<'_>) -> Result<(), String>,
+    ) -> Result<(), JsonProblem> {
+        let Scratch { key, value } = scratch;
+        self.object(key, |reader, key| {
+            let at = reader.at;
+            let value = reader.value(value).map_err(|mut problem| {
+                if problem.message.starts_with("nested") {
+                    problem.message = format!("key `{key}`: {}", problem.message);
+                }
+                problem
+            })?;
+            visit(key, value).map_err(|message| JsonProblem { at, message })
+        })
+    }
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -98,11 +266,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn problem(&self, message: &str) -> Problem {
-        Problem { at: self.at, message: message.to_owned() }
-    }
-
-    fn expect(&mut self, byte: u8, what: &str) -> Result<(), Problem> {
+    fn expect(&mut self, byte: u8, what: &str) -> Result<(), JsonProblem> {
         if self.peek() != Some(byte) {
             return Err(self.problem(&format!("expected {what}")));
         }
@@ -110,30 +274,35 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), Problem> {
-        self.skip_space();
-        if self.at == self.bytes.len() { Ok(()) } else { Err(self.problem("something follows the object on its line")) }
-    }
-
-    fn value<'s>(&mut self, scratch: &'s mut String) -> Result<Value<'s>, Problem>
+    /// Reads a value that is neither an object nor an array; strings with escapes are resolved in `scratch`.
+    ///
+    /// # Errors
+    /// [`JsonProblem`] if it is no such value.
+    pub fn value<'s>(&mut self, scratch: &'s mut String) -> Result<JsonValue<'s>, JsonProblem>
     where
         'a: 's,
     {
         match self.peek() {
-            Some(b'"') => Ok(Value::String(self.string(scratch)?)),
-            Some(b'-' | b'0'..=b'9') => Ok(Value::Number(self.number()?)),
+            Some(b'"') => Ok(JsonValue::String(self.string(scratch)?)),
+            Some(b'N') if self.is_lenient => self.word("NaN", JsonValue::Null),
+            Some(b'I') if self.is_lenient => self.word("Infinity", JsonValue::Number("inf")),
+            Some(b'-') if self.is_lenient && self.bytes[self.at..].starts_with(b"-I") => {
+                self.word("-Infinity", JsonValue::Number("-inf"))
+            }
+            Some(b'-' | b'0'..=b'9') => Ok(JsonValue::Number(self.number()?)),
             Some(b'{' | b'[') => {
                 Err(self.problem("nested values are not supported; flatten them to columns of their own"))
             }
-            Some(b't') => self.word("true", Value::Boolean(true)),
-            Some(b'f') => self.word("false", Value::Boolean(false)),
-            Some(b'n') => self.word("null", Value::Null),
-            None => Err(self.problem("the line ends before the object does")),
+            Some(b't') => self.word("true", JsonValue::Boolean(true)),
+            Some(b'f') => self.word("false", JsonValue::Boolean(false)),
+            Some(b'n') => self.word("null", JsonValue::Null),
+            None => Err(self.problem("the text ends where a value is expected")),
+            Some(b'N' | b'I') => Err(self.problem("NaN and Infinity are no JSON; write null for what is missing")),
             _ => Err(self.problem("not a JSON value")),
         }
     }
 
-    fn word<'s>(&mut self, word: &str, value: Value<'s>) -> Result<Value<'s>, Problem> {
+    fn word<'s>(&mut self, word: &str, value: JsonValue<'s>) -> Result<JsonValue<'s>, JsonProblem> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
             return Err(self.problem("not a JSON value"));
         }
@@ -149,7 +318,7 @@ impl<'a> Reader<'a> {
         self.at - start
     }
 
-    fn number(&mut self) -> Result<&'a str, Problem> {
+    fn number(&mut self) -> Result<&'a str, JsonProblem> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -177,7 +346,7 @@ impl<'a> Reader<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    fn string<'s>(&mut self, scratch: &'s mut String) -> Result<&'s str, Problem>
+    fn string<'s>(&mut self, scratch: &'s mut String) -> Result<&'s str, JsonProblem>
     where
         'a: 's,
     {
@@ -217,7 +386,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads what follows a backslash.
-    fn escape(&mut self) -> Result<char, Problem> {
+    fn escape(&mut self) -> Result<char, JsonProblem> {
         let Some(byte) = self.peek() else { return Err(self.problem("a string is not closed")) };
         self.at += 1;
         Ok(match byte {
@@ -246,7 +415,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn hex(&mut self) -> Result<u32, Problem> {
+    fn hex(&mut self) -> Result<u32, JsonProblem> {
         let digits = self.bytes.get(self.at..self.at + 4).and_then(|d| std::str::from_utf8(d).ok());
         let digits = digits.filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
         let code = digits.and_then(|d| u32::from_str_radix(d, 16).ok());
@@ -262,7 +431,7 @@ mod tests {
 
     use super::*;
 
-    fn read(line: &str) -> Result<Vec<(String, String)>, Problem> {
+    fn read(line: &str) -> Result<Vec<(String, String)>, JsonProblem> {
         let mut out = Vec::new();
         object(line, &mut Scratch::default(), |key, value| {
             out.push((key.to_owned(), format!("{value:?}")));

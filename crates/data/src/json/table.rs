@@ -14,7 +14,7 @@ use crate::part::{Builder, Mode, Rules};
 use crate::passes::{Columns, Modes, Parsed, Parser, Pieces};
 use crate::{Error, Input, ReadOptions, Result};
 
-use super::parse::{Scratch, Value, object};
+use super::parse::{JsonValue, Scratch, object};
 
 /// Bytes of a piece.
 const PIECE: usize = 1 << 20;
@@ -104,12 +104,12 @@ impl<'a> JsonParser<'a> {
 }
 
 /// Hands a JSON value to a column.
-pub(crate) fn push(builder: &mut Builder, value: Value<'_>, rules: &Rules) {
+pub(crate) fn push(builder: &mut Builder, value: JsonValue<'_>, rules: &Rules) {
     match value {
-        Value::Null => builder.push_missing(),
-        Value::String(text) | Value::Number(text) => builder.push(text, rules),
-        Value::Boolean(true) => builder.push("true", rules),
-        Value::Boolean(false) => builder.push("false", rules),
+        JsonValue::Null => builder.push_missing(),
+        JsonValue::String(text) | JsonValue::Number(text) => builder.push(text, rules),
+        JsonValue::Boolean(true) => builder.push("true", rules),
+        JsonValue::Boolean(false) => builder.push("false", rules),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::csv::cut::{Cutter, TextPiece};
 use crate::csv::open::checked;
 use crate::decode::{Choice, TextSource};
 use crate::error::{Place, Position};
-use crate::json::parse::{Scratch, Value, object};
+use crate::json::parse::{JsonValue, Scratch, object};
 use crate::json::table::LINES;
 use crate::part::Rules;
 use crate::read::rules;
@@ -150,7 +150,7 @@ impl Batched for JsonBatches {
 }
 
 impl Shape {
-    fn take(&self, key: &str, value: Value<'_>, row: usize, slots: &mut Slots) -> Result<(), String> {
+    fn take(&self, key: &str, value: JsonValue<'_>, row: usize, slots: &mut Slots) -> Result<(), String> {
         let twice = || format!("the key `{key}` occurs twice in one object");
         if let Some(&position) = self.expected.get(key) {
             let slot = &mut slots.expected[position];
@@ -176,11 +176,12 @@ impl Shape {
     }
 }
 
-fn text_of(value: Value<'_>) -> Option<&str> {
+/// The text that a value stands for, as a cell of a CSV would have it; nothing for `null`.
+pub(super) fn text_of(value: JsonValue<'_>) -> Option<&str> {
     match value {
-        Value::Null => None,
-        Value::String(text) | Value::Number(text) => Some(text),
-        Value::Boolean(true) => Some("true"),
-        Value::Boolean(false) => Some("false"),
+        JsonValue::Null => None,
+        JsonValue::String(text) | JsonValue::Number(text) => Some(text),
+        JsonValue::Boolean(true) => Some("true"),
+        JsonValue::Boolean(false) => Some("false"),
     }
 }

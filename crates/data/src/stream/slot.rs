@@ -1,5 +1,7 @@
 //! One expected column of a block: cells to values of a given kind. What is no such value is missing and reported.
 
+use std::sync::Arc;
+
 use tabwright_core::block::{MISSING_CODE, MISSING_INTEGER};
 use tabwright_core::{Category, Column, Kind, LevelsBuilder};
 
@@ -16,7 +18,7 @@ use super::BadRow;
 /// Collects the values of an expected column.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    name: String,
+    name: Arc<str>,
     kind: Kind,
     values: Values,
 }
@@ -32,7 +34,7 @@ enum Values {
 
 impl Slot {
     /// Begins a column.
-    pub(crate) fn new(name: &str, kind: Kind, rows: usize) -> Self {
+    pub(crate) fn new(name: impl Into<Arc<str>>, kind: Kind, rows: usize) -> Self {
         let values = match kind {
             Kind::Integer => Values::Integer(Vec::with_capacity(rows)),
             Kind::Float => Values::Float(Vec::with_capacity(rows)),
@@ -40,7 +42,7 @@ impl Slot {
             Kind::Boolean => Values::Boolean(Vec::with_capacity(rows)),
             Kind::Categorical | Kind::Text => Values::Text(Vec::with_capacity(rows), LevelsBuilder::default()),
         };
-        Slot { name: name.to_owned(), kind, values }
+        Slot { name: name.into(), kind, values }
     }
 
     /// How many rows there are.
@@ -84,7 +86,7 @@ impl Slot {
             let kind = if self.kind == Kind::Integer { Kind::Float } else { self.kind };
             bad.push(BadRow {
                 row: self.len(),
-                column: Some(self.name.clone()),
+                column: Some(self.name.to_string()),
                 found: shown(text),
                 message: refusal(kind, text).to_owned(),
             });
@@ -97,6 +99,23 @@ impl Slot {
         match &mut self.values {
             Values::Text(codes, levels) if !trim(cell).is_empty() => codes.push(levels.intern(cell)),
             _ => self.push_missing(),
+        }
+    }
+
+    /// Appends a number that is not text; NaN is missing.
+    pub(crate) fn push_float(&mut self, value: f64, rules: &Rules, bad: &mut Vec<BadRow>) {
+        match &mut self.values {
+            _ if value.is_nan() => self.push_missing(),
+            Values::Float(v) if rules.na.is_empty() => v.push(number::canonical_zero(value)),
+            _ => self.push(number::shortest(value, &mut zmij::Buffer::new()), rules, bad),
+        }
+    }
+
+    /// Appends a whole number that is not text.
+    pub(crate) fn push_integer(&mut self, value: i64, rules: &Rules, bad: &mut Vec<BadRow>) {
+        match &mut self.values {
+            Values::Integer(v) if rules.na.is_empty() && value != MISSING_INTEGER => v.push(value),
+            _ => self.push(&value.to_string(), rules, bad),
         }
     }
 
@@ -172,8 +191,8 @@ impl Slots {
     /// Begins a block.
     pub(crate) fn new(request: &super::StreamRequest, rows: usize) -> Self {
         Slots {
-            expected: request.expected.iter().map(|(name, kind)| Slot::new(name, *kind, rows)).collect(),
-            keep: request.keep.iter().map(|name| Slot::new(name, Kind::Text, rows)).collect(),
+            expected: request.expected.iter().map(|(name, kind)| Slot::new(name.as_str(), *kind, rows)).collect(),
+            keep: request.keep.iter().map(|name| Slot::new(name.as_str(), Kind::Text, rows)).collect(),
             bad: Vec::new(),
         }
     }

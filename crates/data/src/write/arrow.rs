@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{
     ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow_ipc::writer::FileWriter;
+use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter as ParquetWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -35,6 +35,7 @@ pub(super) struct ArrowWriter {
 enum Writer {
     Parquet(Box<ParquetWriter<Sink>>),
     Ipc(Box<FileWriter<Sink>>),
+    Stream(Box<StreamWriter<Sink>>),
 }
 
 impl ArrowWriter {
@@ -56,6 +57,13 @@ impl ArrowWriter {
         let writer = Writer::Ipc(Box::new(writer.map_err(|e| of_arrow(&name, e))?));
         Ok(ArrowWriter { name, columns: columns.to_vec(), schema, writer })
     }
+
+    pub(super) fn stream(sink: Sink, columns: &[WriteColumn]) -> Result<Self> {
+        let (name, schema) = (sink.name().to_owned(), schema(columns));
+        let writer = StreamWriter::try_new(sink, &schema);
+        let writer = Writer::Stream(Box::new(writer.map_err(|e| of_arrow(&name, e))?));
+        Ok(ArrowWriter { name, columns: columns.to_vec(), schema, writer })
+    }
 }
 
 impl TableWriter for ArrowWriter {
@@ -69,6 +77,7 @@ impl TableWriter for ArrowWriter {
         match &mut self.writer {
             Writer::Parquet(writer) => writer.write(&batch).map_err(|e| of_parquet(&self.name, e)),
             Writer::Ipc(writer) => writer.write(&batch).map_err(|e| of_arrow(&self.name, e)),
+            Writer::Stream(writer) => writer.write(&batch).map_err(|e| of_arrow(&self.name, e)),
         }
     }
 
@@ -77,6 +86,7 @@ impl TableWriter for ArrowWriter {
         let sink = match self.writer {
             Writer::Parquet(writer) => writer.into_inner().map_err(|e| of_parquet(&name, e))?,
             Writer::Ipc(writer) => writer.into_inner().map_err(|e| of_arrow(&name, e))?,
+            Writer::Stream(writer) => writer.into_inner().map_err(|e| of_arrow(&name, e))?,
         };
         sink.finish()
     }

@@ -63,14 +63,7 @@ fn push_value(out: &mut String, column: &Column, row: usize, kind: Kind) {
         return;
     }
     match column {
-        Column::Float(values) => {
-            let value = values[row];
-            if value.is_finite() {
-                out.push_str(zmij::Buffer::new().format(canonical_zero(value)));
-            } else {
-                out.push_str(if value > 0.0 { "\"inf\"" } else { "\"-inf\"" });
-            }
-        }
+        Column::Float(values) => push_number(out, values[row]),
         Column::Integer(values) => {
             debug_assert_ne!(values[row], MISSING_INTEGER);
             let _ = write!(out, "{}", values[row]);
@@ -86,8 +79,20 @@ fn push_value(out: &mut String, column: &Column, row: usize, kind: Kind) {
     }
 }
 
+/// Appends a number as JSON has it: the shortest text that is read as the same bits; `null` for NaN, and the strings `"inf"` and
+/// `"-inf"`, which are read as numbers again.
+pub fn push_number(out: &mut String, value: f64) {
+    if value.is_finite() {
+        out.push_str(zmij::Buffer::new().format(canonical_zero(value)));
+    } else if value.is_nan() {
+        out.push_str("null");
+    } else {
+        out.push_str(if value > 0.0 { "\"inf\"" } else { "\"-inf\"" });
+    }
+}
+
 /// Appends a JSON string.
-pub(crate) fn push_string(out: &mut String, text: &str) {
+pub fn push_string(out: &mut String, text: &str) {
     use std::fmt::Write;
     out.push('"');
     let mut copied = 0;

@@ -39,6 +39,11 @@ impl Sink {
         Ok(Sink { name: path.to_owned(), packer })
     }
 
+    /// Takes a writer of the caller; `name` is for messages.
+    pub(crate) fn given(name: &str, writer: Box<dyn Write + Send>) -> Self {
+        Sink { name: name.to_owned(), packer: Packer::Plain(Destination::given(writer)) }
+    }
+
     /// The name for messages.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -213,7 +213,7 @@ pub(super) fn example(asked: &Example, artifact: &Artifact) -> Found {
 /// A table of one row, with a column for each input of a model.
 fn table_of(row: &BTreeMap<String, Value>, artifact: &Artifact) -> Result<Table> {
     let inputs = artifact.model().pipeline().inputs();
-    let known = crate::predict::known_columns(artifact);
+    let known = crate::answer::known_columns(artifact);
     for name in row.keys() {
         if !inputs.iter().any(|input| input.name == *name) && !known.contains(name) {
             let names = inputs.iter().map(|input| input.name.as_str());

@@ -58,7 +58,7 @@ pub(super) fn with_known_types<T>(mut options: ReadOptions, read: impl Fn(&ReadO
 
 /// How a model's data is read: as the project says, with the model's own tokens and zone.
 pub(super) fn options_of_model(model: &Model, config: &Config) -> Result<ReadOptions> {
-    Ok(crate::predict::read_options(model, &plain_options(config)?))
+    Ok(crate::answer::read_options(model, &plain_options(config)?))
 }
 
 /// The rows of files, or those that a model was never fitted on.

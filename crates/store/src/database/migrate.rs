@@ -8,7 +8,14 @@ use super::{Database, Dialect, get};
 use crate::error::{Error, Result};
 
 /// The steps, in order. The version of a layout is the number of steps that it took.
-const STEPS: [&str; 2] = [include_str!("1.sql"), include_str!("2.sql")];
+const STEPS: [&str; 3] = [include_str!("1.sql"), include_str!("2.sql"), include_str!("3.sql")];
+
+/// The layout that has tokens.
+pub(crate) const WITH_TOKENS: i64 = 3;
+
+/// The first layout that is read as it is where it cannot be brought up to date: what came later is a table that nothing
+/// before it needs.
+const READABLE: i64 = 2;
 
 /// Keeps two processes from migrating one PostgreSQL database at once; any number that no other program uses.
 const ADVISORY_LOCK: i64 = 0x7461_6277;
@@ -19,13 +26,14 @@ const ADVISORY_LOCK: i64 = 0x7461_6277;
 /// [`Error::TooNew`] for a layout of a later version, which is left as it is; [`Error::Open`] for a database of another program.
 pub(super) async fn run(database: &Database) -> Result<()> {
     let known = STEPS.len() as i64;
-    let mut connection = database.pool().acquire().await.map_err(|e| database.error(e))?;
-    let found = version(database, &mut connection).await?;
-    drop(connection);
+    let found = found(database).await?;
     if check(database, found)? == known {
         return Ok(());
     }
     if database.check_writable().is_err() {
+        if found >= READABLE {
+            return Ok(());
+        }
         return Err(Error::Open {
             place: database.place().to_owned(),
             why: "it is one of an earlier version of Tabwright, and can only be read here, so that it cannot be brought up to date; \
@@ -52,6 +60,15 @@ pub(super) async fn run(database: &Database) -> Result<()> {
         }
     }
     database.commit(transaction).await
+}
+
+/// The version of the layout that is there.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn found(database: &Database) -> Result<i64> {
+    let mut connection = database.pool().acquire().await.map_err(|e| database.error(e))?;
+    version(database, &mut connection).await
 }
 
 fn check(database: &Database, found: i64) -> Result<i64> {

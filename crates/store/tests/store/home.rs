@@ -31,7 +31,7 @@ async fn a_layout_of_a_later_version_is_refused_and_left(place: &Place) {
     let before = bytes();
     for _ in 0..2 {
         let error = Store::open(&place.options()).await.unwrap_err();
-        assert!(error.to_string().contains("its layout is 99, this one knows up to 2"), "{error}");
+        assert!(error.to_string().contains("its layout is 99, this one knows up to 3"), "{error}");
         assert_eq!(error.fault(), Fault::Data);
         assert_eq!(bytes(), before);
     }

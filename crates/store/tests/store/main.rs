@@ -15,6 +15,7 @@ mod registry;
 mod runs;
 mod s3;
 mod searches;
+mod tokens;
 mod trash;
 
 use std::sync::atomic::{AtomicU32, Ordering};

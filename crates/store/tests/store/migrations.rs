@@ -1,13 +1,15 @@
 //! Homes of every released layout become homes of the newest, with all that is in them.
 
-use tabwright_store::{Action, Cleaning, Happened, Location, Search, Status};
+use tabwright_store::{Action, Cleaning, Happened, Location, NewToken, Scope, Search, Status};
 
 use crate::home::sql;
 use crate::{Place, mover, on_both};
 
-on_both![a_home_of_layout_1_is_brought_up_to_date];
+on_both![a_home_of_layout_1_is_brought_up_to_date, a_home_of_layout_2_is_brought_up_to_date];
 
 const LAYOUT_1: &str = include_str!("../fixtures/layout-1.sql");
+/// What layout 2 added to the home of layout 1.
+const LAYOUT_2: &str = include_str!("../fixtures/layout-2.sql");
 
 /// A layout in the words of a database, as the version that made it wrote it.
 fn in_dialect(text: &str, location: &Location) -> String {
@@ -26,6 +28,30 @@ fn in_dialect(text: &str, location: &Location) -> String {
 #[test]
 fn a_released_layout_is_never_changed() {
     assert!(LAYOUT_1.starts_with(include_str!("../../src/database/1.sql")));
+    assert!(LAYOUT_2.starts_with(include_str!("../../src/database/2.sql")));
+}
+
+async fn a_home_of_layout_2_is_brought_up_to_date(place: &Place) {
+    std::fs::create_dir_all(place.options().home.folder()).unwrap();
+    sql(place, &in_dialect(&format!("{LAYOUT_1}\n{LAYOUT_2}"), &place.location)).await;
+    for _ in 0..2 {
+        let store = place.open().await;
+        let events = store.version_events("churn").await.unwrap();
+        let told: Vec<_> = events.iter().map(|e| (e.what, e.at, e.who.as_str(), e.why.as_str())).collect();
+        let expected =
+            [(Happened::ThrownAway, 5_000_000, "ada", "no better"), (Happened::Restored, 6_000_000, "ada", "")];
+        assert_eq!(told, expected);
+        let thrown = store.search(&Search { deleted: true, ..Search::default() }).await.unwrap().runs;
+        assert_eq!(thrown[0].deleted.as_ref().unwrap().who, "grace");
+        assert_eq!(store.model("churn").await.unwrap().aliases["champion"], 2);
+        assert!(store.tokens().await.unwrap().is_empty());
+        store.verify().await.unwrap();
+        store.close().await;
+    }
+    let store = place.open().await;
+    let new = NewToken { name: "ci".into(), scope: Scope::Predict, expires: None };
+    let (token, _) = store.create_token(&new).await.unwrap();
+    assert_eq!(store.tokens().await.unwrap(), [token]);
 }
 
 async fn a_home_of_layout_1_is_brought_up_to_date(place: &Place) {

@@ -1,0 +1,293 @@
+//! Rows that do not lie in a file: those of a request, put together value by value by the rules of a stream, so that they are
+//! what the same rows of a file would be.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tabwright_core::{Block, Column, Kind, suggest};
+
+use crate::error::shown;
+use crate::json::parse::{JsonKind, JsonProblem, JsonReader, JsonValue};
+use crate::part::Rules;
+use crate::read::rules;
+use crate::{ReadOptions, Result};
+
+use super::BadRow;
+use super::slot::Slot;
+
+/// Names that nobody asked for and that are remembered, in case one of them was meant for a column that is missing.
+const MOST_OTHERS: usize = 64;
+
+/// The columns that rows are to have. Made once for a model, and shared by all that read rows for it.
+#[derive(Debug)]
+pub struct RowShape {
+    expected: Vec<(Arc<str>, Kind)>,
+    positions: HashMap<Arc<str>, usize>,
+    rules: Rules,
+}
+
+impl RowShape {
+    /// Columns with their kinds, and how their text is read.
+    ///
+    /// # Errors
+    /// If the time zone is none.
+    pub fn new<'a>(expected: impl IntoIterator<Item = (&'a str, Kind)>, options: &ReadOptions) -> Result<Self> {
+        let expected: Vec<(Arc<str>, Kind)> = expected.into_iter().map(|(name, kind)| (name.into(), kind)).collect();
+        let positions = expected.iter().enumerate().map(|(i, (name, _))| (Arc::clone(name), i)).collect();
+        Ok(RowShape { expected, positions, rules: rules(options)? })
+    }
+
+    /// The columns, in order.
+    pub fn expected(&self) -> &[(Arc<str>, Kind)] {
+        &self.expected
+    }
+
+    /// Where a column stands.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.positions.get(name).copied()
+    }
+}
+
+/// Collects rows.
+#[derive(Debug)]
+pub struct RowBuilder<'s> {
+    shape: &'s RowShape,
+    slots: Vec<Slot>,
+    bad: Vec<BadRow>,
+    rows: usize,
+    /// Which of the expected columns were met in any row.
+    met: Vec<bool>,
+    others: Vec<String>,
+    keep: Vec<String>,
+    kept: Vec<Vec<Option<String>>>,
+    key: String,
+    value: String,
+    most_columns: usize,
+    is_too_wide: bool,
+}
+
+/// Rows that were collected.
+#[derive(Debug)]
+pub struct ReadRows {
+    /// The expected columns, in order.
+    pub block: Block,
+    /// For each column to keep, its values as they were written in JSON; nothing where a row lacks it.
+    pub kept: Vec<Vec<Option<String>>>,
+    /// What is wrong, in the order of the rows. A row may occur more than once.
+    pub bad: Vec<BadRow>,
+}
+
+impl<'s> RowBuilder<'s> {
+    /// Begins some rows. `keep` names columns to carry through; `n_rows` is a guess.
+    pub fn new(shape: &'s RowShape, keep: &[String], n_rows: usize) -> Self {
+        RowBuilder {
+            shape,
+            slots: shape.expected.iter().map(|(name, kind)| Slot::new(Arc::clone(name), *kind, n_rows)).collect(),
+            bad: Vec::new(),
+            rows: 0,
+            met: vec![false; shape.expected.len()],
+            others: Vec::new(),
+            keep: keep.to_vec(),
+            kept: vec![Vec::new(); keep.len()],
+            key: String::new(),
+            value: String::new(),
+            most_columns: usize::MAX,
+            is_too_wide: false,
+        }
+    }
+
+    /// Refuses rows with more columns.
+    #[must_use]
+    pub fn most_columns(mut self, most: usize) -> Self {
+        self.most_columns = most;
+        self
+    }
+
+    /// Whether a row had too many columns.
+    pub fn is_too_wide(&self) -> bool {
+        self.is_too_wide
+    }
+
+    /// How many rows there are so far.
+    pub fn n_rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Reads an object, one row. What is wrong with a value makes the row bad.
+    ///
+    /// # Errors
+    /// [`JsonProblem`] if it is no JSON: nothing after it can be read.
+    pub fn push_object(&mut self, reader: &mut JsonReader<'_>) -> Result<(), JsonProblem> {
+        let (mut next, mut columns) = (0, 0);
+        let mut key = std::mem::take(&mut self.key);
+        let outcome = reader.object(&mut key, |reader, key| {
+            columns += 1;
+            if columns > self.most_columns {
+                self.is_too_wide = true;
+                return Err(reader.problem(&format!("a row has more than {} columns", self.most_columns)));
+            }
+            // Most callers name the columns in one order; a look-up is for the others.
+            let position = match self.shape.expected.get(next) {
+                Some((name, _)) if **name == *key => Some(next),
+                _ => self.shape.position(key),
+            };
+            if let Some(position) = position {
+                next = position + 1;
+            } else if self.others.len() < MOST_OTHERS && self.rows == 0 {
+                self.others.push(key.to_owned());
+            }
+            self.read(reader, position, key)
+        });
+        self.key = key;
+        self.end_row();
+        outcome
+    }
+
+    /// Appends a row that is none.
+    pub fn push_unusable(&mut self, found: &str, message: &str) {
+        self.refuse(None, shown(found), message.to_owned());
+        self.end_row();
+    }
+
+    /// Reads an array, one row, whose values belong to columns of the given positions.
+    ///
+    /// # Errors
+    /// As [`RowBuilder::push_object`].
+    pub fn push_array(
+        &mut self,
+        reader: &mut JsonReader<'_>,
+        names: &[String],
+        positions: &[Option<usize>],
+    ) -> Result<(), JsonProblem> {
+        let mut index = 0;
+        let outcome = reader.array(|reader| {
+            let at = index;
+            index += 1;
+            match names.get(at) {
+                Some(name) => self.read(reader, positions[at], name),
+                None => reader.skip(),
+            }
+        });
+        if index != names.len() {
+            let message = format!("the row has {index} values for {} columns", names.len());
+            self.refuse(None, String::new(), message);
+        }
+        self.end_row();
+        outcome
+    }
+
+    /// Notes the names of columns that come in another way, in case one of them was meant for a column that is missing.
+    pub fn remember(&mut self, names: &[String]) {
+        let others = names.iter().filter(|name| self.shape.position(name).is_none());
+        self.others.extend(others.take(MOST_OTHERS).cloned());
+    }
+
+    /// Appends a value to a column, for callers that come column by column; [`RowBuilder::end_columns`] ends the rows.
+    pub fn push(&mut self, position: usize, value: JsonValue<'_>) {
+        self.met[position] = true;
+        push(&mut self.slots[position], value, &self.shape.rules, &mut self.bad);
+    }
+
+    /// Appends a number to a column; NaN is missing.
+    pub fn push_float(&mut self, position: usize, value: f64) {
+        self.met[position] = true;
+        self.slots[position].push_float(value, &self.shape.rules, &mut self.bad);
+    }
+
+    /// Appends a whole number to a column.
+    pub fn push_integer(&mut self, position: usize, value: i64) {
+        self.met[position] = true;
+        self.slots[position].push_integer(value, &self.shape.rules, &mut self.bad);
+    }
+
+    /// Says how many rows the columns have. Columns that were never met get missing values.
+    pub fn end_columns(&mut self, n_rows: usize) {
+        self.rows = n_rows;
+        for slot in &mut self.slots {
+            while slot.len() < n_rows {
+                slot.push_missing();
+            }
+        }
+    }
+
+    /// Makes the row that is being read bad.
+    pub fn refuse(&mut self, column: Option<&str>, found: String, message: String) {
+        self.bad.push(BadRow { row: self.rows, column: column.map(str::to_owned), found, message });
+    }
+
+    /// The expected columns that no row has, each with the name that may have been meant.
+    pub fn missing(&self) -> Vec<(&str, String)> {
+        let absent = self.shape.expected.iter().zip(&self.met).filter(|(_, met)| !**met);
+        absent
+            .map(|((name, _), _)| (&**name, suggest::did_you_mean(name, self.others.iter().map(String::as_str))))
+            .collect()
+    }
+
+    /// The first of the columns to keep that no row has.
+    pub fn not_kept(&self) -> Option<&str> {
+        let is_absent = |values: &Vec<Option<String>>| values.iter().all(Option::is_none);
+        self.kept.iter().position(is_absent).map(|i| self.keep[i].as_str())
+    }
+
+    /// Ends the rows.
+    ///
+    /// # Errors
+    /// If columns differ in length.
+    pub fn finish(self) -> Result<ReadRows> {
+        let mut bad = self.bad;
+        bad.sort_by_key(|b| b.row);
+        let columns: Vec<Column> = self.slots.into_iter().map(Slot::finish).collect();
+        Ok(ReadRows { block: Block::new(columns, self.rows)?, kept: self.kept, bad })
+    }
+
+    fn read(&mut self, reader: &mut JsonReader<'_>, position: Option<usize>, key: &str) -> Result<(), JsonProblem> {
+        let start = reader.at();
+        let is_nested = matches!(reader.kind()?, Some(JsonKind::Object | JsonKind::Array));
+        match position {
+            _ if is_nested => {
+                reader.skip()?;
+                if position.is_some() || self.keep.iter().any(|k| k == key) {
+                    let message = "nested; a column holds plain values, so flatten it to columns of their own";
+                    self.refuse(Some(key), shown(reader.since(start)), message.to_owned());
+                }
+            }
+            Some(position) => {
+                let value = reader.value(&mut self.value)?;
+                self.met[position] = true;
+                let slot = &mut self.slots[position];
+                if slot.len() > self.rows {
+                    self.refuse(Some(key), String::new(), "there twice in one row".to_owned());
+                } else {
+                    push(slot, value, &self.shape.rules, &mut self.bad);
+                }
+            }
+            None => drop(reader.value(&mut self.value)?),
+        }
+        for (name, values) in self.keep.iter().zip(&mut self.kept).filter(|(name, _)| *name == key) {
+            debug_assert_eq!(name, key);
+            if values.len() == self.rows {
+                values.push(Some(reader.since(start).trim().to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn end_row(&mut self) {
+        self.rows += 1;
+        for slot in &mut self.slots {
+            if slot.len() < self.rows {
+                slot.push_missing();
+            }
+        }
+        for values in &mut self.kept {
+            values.resize(self.rows, None);
+        }
+    }
+}
+
+fn push(slot: &mut Slot, value: JsonValue<'_>, rules: &Rules, bad: &mut Vec<BadRow>) {
+    match super::json::text_of(value) {
+        Some(text) => slot.push(text, rules, bad),
+        None => slot.push_missing(),
+    }
+}

@@ -1,0 +1,186 @@
+//! One request on its way through: who may, which handler, and the headers, counters and log line of every answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::routes::{ROUTES, Route};
+use crate::app::App;
+use crate::auth;
+use crate::id::{self, REQUEST_ID};
+use crate::options::Changing;
+use crate::refusal::{Answer, Protocol, Refusal};
+
+/// What goes back.
+pub(crate) type Response = axum::http::Response<Body>;
+
+/// No page of ours runs scripts, is framed, or loads anything but its own style.
+const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// A request that has been let in.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    pub(crate) settings: Arc<Changing>,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) parts: Parts,
+    pub(crate) body: Body,
+    pub(crate) id: String,
+}
+
+impl Call {
+    /// A part of the path.
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
+        self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A header as text.
+    pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
+        self.parts.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Answers a request for a route.
+pub(super) async fn answer(
+    app: Arc<App>,
+    route: &'static Route,
+    params: Option<Vec<(String, String)>>,
+    request: Request<Body>,
+) -> Response {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let id = id::given(parts.headers.get(REQUEST_ID)).unwrap_or_else(|| app.ids.draw());
+    let settings = app.settings();
+    let origin = parts.headers.get(header::ORIGIN).cloned();
+    let span = tracing::debug_span!(
+        "request",
+        otel.kind = "server",
+        http.request.method = %parts.method,
+        http.route = route.path,
+        http.response.status_code = tracing::field::Empty,
+        request_id = %id,
+        traceparent = parts.headers.get("traceparent").and_then(|v| v.to_str().ok()).unwrap_or_default(),
+    );
+    let in_flight = app.metrics.enter();
+    let outcome = match admit(&app, route, &parts, &settings).and(params.ok_or_else(no_text)) {
+        Ok(params) => {
+            let call =
+                Call { app: Arc::clone(&app), settings: Arc::clone(&settings), params, parts, body, id: id.clone() };
+            let answered = AssertUnwindSafe((route.handler)(call)).catch_unwind().instrument(span.clone()).await;
+            answered.unwrap_or_else(|_| Err(Refusal::internal(&"a handler panicked")))
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let mut response = outcome.unwrap_or_else(|refusal| {
+        app.metrics.refused(route.operation, refusal.code);
+        tracing::info!(request_id = %id, operation = route.operation, status = refusal.status.as_u16(), code = refusal.code, message = %refusal.message, "refused");
+        refusal.into_response(route.protocol, &id)
+    });
+    span.record("http.response.status_code", response.status().as_u16());
+    finish(&app, &settings, &mut response, &id, origin);
+    drop(in_flight);
+    let seconds = started.elapsed().as_secs_f64();
+    app.metrics.answered(route.operation, response.status(), seconds);
+    tracing::debug!(request_id = %id, operation = route.operation, status = response.status().as_u16(), seconds, "answered");
+    response
+}
+
+fn no_text() -> Box<Refusal> {
+    Refusal::bad("bad_path", "the path is no UTF-8")
+}
+
+fn admit(app: &App, route: &Route, parts: &Parts, settings: &Changing) -> Answer<()> {
+    auth::check_names(&parts.headers, settings, app.is_loopback)?;
+    match route.scope {
+        Some(scope) => app.tokens().check(&parts.headers, scope, || tabwright_store::time::now()),
+        None => Ok(()),
+    }
+}
+
+/// Answers a request for a path that there is not.
+pub(super) async fn unknown(app: Arc<App>, request: Request<Body>) -> Response {
+    let path = request.uri().path();
+    let paths = ROUTES.iter().map(|route| route.path);
+    let near = tabwright_core::suggest::did_you_mean(path, paths);
+    let message = format!("there is nothing at this path{near}; GET /docs shows what there is");
+    refuse(&app, &request, Refusal::new(StatusCode::NOT_FOUND, "unknown_path", message))
+}
+
+/// Answers a request for a route that knows other methods only.
+pub(super) async fn other_method(app: Arc<App>, request: Request<Body>) -> Response {
+    if request.method() == Method::OPTIONS {
+        return preflight(&app, &request);
+    }
+    let message = format!("the method {} is not for this path; GET /docs shows which is", request.method());
+    refuse(&app, &request, Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "other_method", message))
+}
+
+/// Answers a browser that asks whether a page may ask.
+fn preflight(app: &App, request: &Request<Body>) -> Response {
+    let settings = app.settings();
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let is_allowed =
+        origin.as_ref().is_some_and(|o| auth::is_allowed_origin(o.to_str().unwrap_or_default(), &settings));
+    if !is_allowed {
+        let message = "pages of this origin may not ask here; serve.origins says which ones may";
+        return refuse(app, request, Refusal::new(StatusCode::FORBIDDEN, "foreign_origin", message));
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT"));
+    let allowed = "authorization, content-type, accept, x-request-id, x-routing-key";
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
+    finish(app, &settings, &mut response, &app.ids.draw(), origin);
+    response
+}
+
+fn refuse(app: &App, request: &Request<Body>, refusal: Box<Refusal>) -> Response {
+    let id = id::given(request.headers().get(REQUEST_ID)).unwrap_or_else(|| app.ids.draw());
+    app.metrics.refused("unknown", refusal.code);
+    app.metrics.answered("unknown", refusal.status, 0.0);
+    let protocol = if request.uri().path().starts_with("/v2/") { Protocol::Infer } else { Protocol::Native };
+    let mut response = refusal.into_response(protocol, &id);
+    finish(app, &app.settings(), &mut response, &id, None);
+    response
+}
+
+/// Adds what every answer has.
+fn finish(app: &App, settings: &Changing, response: &mut Response, id: &str, origin: Option<HeaderValue>) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static(REQUEST_ID), id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(origin) = origin.filter(|o| auth::is_allowed_origin(o.to_str().unwrap_or_default(), settings)) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+    if app.is_draining() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// An answer in JSON.
+pub(crate) fn json_response(status: StatusCode, text: String) -> Response {
+    bytes_response(status, "application/json", Bytes::from(text))
+}
+
+/// An answer of some type.
+pub(crate) fn bytes_response(status: StatusCode, content_type: &'static str, bytes: Bytes) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,191 @@
+//! From what a user names to a catalog: files, and versions of the registry.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tabwright_core::suggest;
+use tabwright_lifecycle::{file, registry};
+use tabwright_store::{Reference, Store, Which};
+
+use super::catalog::{Canary, Catalog, Entry, Shadow};
+use super::served::Served;
+use crate::error::{Error, Result};
+
+/// A model to serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A model file: it goes by its stem, as version 1.
+    File(PathBuf),
+    /// A version of the registry.
+    Registered(Reference),
+}
+
+/// A version that answers a share of the requests of its model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CanaryOptions {
+    /// The version.
+    pub reference: Reference,
+    /// The share, from 0 to 1.
+    pub share: f64,
+    /// The column whose value decides which requests.
+    pub key: Option<String>,
+}
+
+/// What is to be served.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ToServe {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) default: Option<String>,
+    pub(crate) canaries: Vec<CanaryOptions>,
+    pub(crate) shadows: Vec<Reference>,
+}
+
+/// Makes catalogs.
+#[derive(Debug)]
+pub(crate) struct Loader {
+    pub(crate) wanted: ToServe,
+    pub(crate) store: Option<Store>,
+}
+
+/// Models that are being put together.
+type Models = BTreeMap<String, Entry>;
+
+/// The version number of each reference that is served.
+pub(crate) type Resolved = BTreeMap<String, String>;
+
+impl Loader {
+    /// Reads every model that is wanted. Versions that `before` has are taken from it, files are read again.
+    ///
+    /// # Errors
+    /// If one is not there or cannot be read, or two would have one name.
+    pub(crate) async fn load(&self, before: &Catalog) -> Result<Catalog> {
+        let mut catalog = Models::new();
+        for source in &self.wanted.sources {
+            match source {
+                Source::File(path) => add_file(&mut catalog, path)?,
+                Source::Registered(reference) => self.add(&mut catalog, reference, before).await?,
+            }
+        }
+        for canary in &self.wanted.canaries {
+            self.add(&mut catalog, &canary.reference, before).await?;
+            let entry = served_entry(&mut catalog, &canary.reference)?;
+            let served = entry.of(&canary.reference)?;
+            entry.canary = Some(Canary { served, share: canary.share, key: canary.key.clone() });
+        }
+        for reference in &self.wanted.shadows {
+            self.add(&mut catalog, reference, before).await?;
+            let entry = served_entry(&mut catalog, reference)?;
+            let served = entry.of(reference)?;
+            // Whoever is compared with another version begins anew.
+            let kept = before.models.get(&reference.name).and_then(|old| {
+                let shadow = old.shadow.as_ref()?;
+                let is_same = shadow.served.version == served.version && old.main.version == entry.main.version;
+                is_same.then(|| Arc::clone(&shadow.comparison))
+            });
+            entry.shadow = Some(Shadow { served, comparison: kept.unwrap_or_default() });
+        }
+        if let Some(default) = &self.wanted.default
+            && !catalog.contains_key(default)
+        {
+            let near = suggest::did_you_mean(default, catalog.keys().map(String::as_str));
+            return Err(Error::Usage(format!(
+                "the default model `{default}` is not among those that are served{near}"
+            )));
+        }
+        let models = catalog.into_iter().map(|(name, entry)| (name, Arc::new(entry))).collect();
+        Ok(Catalog { models, default: self.wanted.default.clone() })
+    }
+
+    /// The versions that the references point to now.
+    ///
+    /// # Errors
+    /// If one points to nothing, or the store does not answer.
+    pub(crate) async fn resolve(&self) -> Result<Resolved> {
+        let mut resolved = Resolved::new();
+        let Some(store) = &self.store else { return Ok(resolved) };
+        for reference in self.references() {
+            let version = store.version(reference).await?;
+            resolved.insert(reference.to_string(), version.version.to_string());
+        }
+        Ok(resolved)
+    }
+
+    /// The references that may point to another version later.
+    fn references(&self) -> impl Iterator<Item = &Reference> {
+        let sources = self.wanted.sources.iter().filter_map(|source| match source {
+            Source::Registered(reference) => Some(reference),
+            Source::File(_) => None,
+        });
+        let others = self.wanted.canaries.iter().map(|canary| &canary.reference).chain(&self.wanted.shadows);
+        sources.chain(others).filter(|reference| matches!(reference.which, Which::Alias(_)))
+    }
+
+    async fn add(&self, catalog: &mut Models, reference: &Reference, before: &Catalog) -> Result<()> {
+        let store = self.store.as_ref().ok_or_else(|| {
+            Error::Usage(format!("`{reference}` is a registered model, and there is no home here: see TABWRIGHT_HOME"))
+        })?;
+        let version = store.version(reference).await?;
+        let number = version.version.to_string();
+        let of = |entry: &'_ Entry| entry.versions.get(&number).cloned();
+        let known = catalog.get(&reference.name).and_then(of);
+        let known = known.or_else(|| before.models.get(&reference.name).and_then(|entry| of(entry)));
+        let served = match known {
+            // The registry never gives a number twice, but a home may have been replaced.
+            Some(served) if served.artifact.content_id() == version.registered.content_id => served,
+            _ => {
+                let artifact = registry::of_version(store, &version)?;
+                Arc::new(Served::new(&reference.name, &number, artifact).map_err(Error::Model)?)
+            }
+        };
+        let entry = catalog.entry(reference.name.clone()).or_insert_with(|| Entry::new(Arc::clone(&served)));
+        if entry.is_file {
+            return Err(twice(&reference.name));
+        }
+        entry.versions.insert(number.clone(), served);
+        if let Which::Alias(alias) = &reference.which {
+            entry.aliases.insert(alias.clone(), number);
+        }
+        Ok(())
+    }
+}
+
+fn add_file(catalog: &mut Models, path: &Path) -> Result<()> {
+    let artifact = file::load(path)?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let served = Arc::new(Served::new(&stem, "1", artifact).map_err(Error::Model)?);
+    let mut entry = Entry::new(Arc::clone(&served));
+    entry.is_file = true;
+    entry.versions.insert("1".into(), served);
+    match catalog.insert(stem.clone(), entry) {
+        Some(_) => Err(twice(&stem)),
+        None => Ok(()),
+    }
+}
+
+fn twice(name: &str) -> Error {
+    Error::Usage(format!(
+        "two models would be served as `{name}`; a file goes by its name without the ending: rename it"
+    ))
+}
+
+fn served_entry<'c>(catalog: &'c mut Models, reference: &Reference) -> Result<&'c mut Entry> {
+    let missing =
+        || Error::Usage(format!("`{reference}` is to stand beside `{}`, which is not served", reference.name));
+    catalog.get_mut(&reference.name).ok_or_else(missing)
+}
+
+impl Entry {
+    fn new(main: Arc<Served>) -> Self {
+        Entry { main, versions: BTreeMap::new(), aliases: BTreeMap::new(), canary: None, shadow: None, is_file: false }
+    }
+
+    fn of(&self, reference: &Reference) -> Result<Arc<Served>> {
+        let number = match &reference.which {
+            Which::Alias(alias) => self.aliases.get(alias).cloned(),
+            Which::Version(number) => Some(number.to_string()),
+        };
+        let served = number.and_then(|number| self.versions.get(&number)).cloned();
+        served.ok_or_else(|| Error::Usage(format!("`{reference}` is not served")))
+    }
+}

@@ -1,0 +1,396 @@
+//! Rows in the formats of files, in and out, in bounded memory whatever their number: what comes is kept (in a temporary file
+//! beyond some megabytes), then read block by block; what goes is kept likewise until it is known whether all went well.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use tabwright_core::metric::Predictions;
+use tabwright_core::{Block, Category, Column, Kind};
+use tabwright_data::{BadRow, Format, Input, StreamRequest, open_stream, writer_to};
+use tabwright_lifecycle::answer::{Layout, bad_rows};
+use tempfile::SpooledTempFile;
+
+use super::answer::{JsonAnswer, Part, as_json, described};
+use super::document::Document;
+use super::options::{GivenIds, Options};
+use crate::http::{Call, Response, json_response, spool};
+use crate::model::{Entry, Served};
+use crate::options::Limits;
+use crate::refusal::{Answer, Refusal};
+use crate::work;
+
+/// Bytes of a body, or of an answer, that are held in memory.
+pub(crate) const IN_MEMORY: usize = 8 << 20;
+/// Rows that are read and predicted at a time.
+const BATCH: usize = 20_000;
+/// Bytes of a file that are sent at a time.
+const CHUNK: usize = 256 << 10;
+
+/// The column of ids in an answer.
+const ID: &str = "id";
+/// The column of what is wrong with a row, in answers that have such rows.
+const ERROR: &str = "error";
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// One document.
+    Json,
+    /// Row by row.
+    Rows(Format),
+}
+
+impl Media {
+    /// By the name of a type.
+    pub(super) fn of_type(name: &str) -> Option<Self> {
+        Some(match name {
+            "application/json" | "text/json" => Media::Json,
+            "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/x-jsonlines"
+            | "application/jsonlines" => Media::Rows(Format::Jsonl),
+            "text/csv" | "application/csv" => Media::Rows(Format::Csv),
+            "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => Media::Rows(Format::Arrow),
+            _ => return None,
+        })
+    }
+
+    /// What a caller accepts; the first that is known of the types in the header, or as the rows came.
+    pub(super) fn accepted(header: Option<&str>, input: Media) -> Answer<Self> {
+        let Some(header) = header.filter(|h| !h.trim().is_empty()) else { return Ok(input) };
+        for part in header.split(',') {
+            let name = part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            if name == "*/*" || name == "application/*" {
+                return Ok(input);
+            }
+            if name == "text/*" {
+                return Ok(Media::Rows(Format::Csv));
+            }
+            if let Some(media) = Media::of_type(&name) {
+                return Ok(media);
+            }
+        }
+        let message = "answers are application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream; \
+                       the header `Accept` names none of them";
+        Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message))
+    }
+}
+
+fn type_of(format: Format) -> &'static str {
+    match format {
+        Format::Csv => "text/csv; charset=utf-8",
+        Format::Jsonl => "application/x-ndjson",
+        Format::Parquet => "application/vnd.apache.parquet",
+        Format::Arrow => "application/vnd.apache.arrow.stream",
+    }
+}
+
+/// Answers rows that come in the format of a file.
+pub(super) async fn of_rows(
+    call: Call,
+    entry: &Arc<Entry>,
+    options: Options,
+    (format, output): (Format, Media),
+) -> Answer<Response> {
+    let Call { app, settings, parts, body, id, params, .. } = call;
+    let limits = &settings.limits;
+    let body = spool(&parts.headers, body, (IN_MEMORY, limits.bulk_body), limits.request_time).await?;
+    if body.size() == 0 {
+        return Err(Refusal::bad("empty_body", "the body is empty; a header and rows are needed"));
+    }
+    let input = body.into_input("the body", format);
+    let served = Arc::clone(entry.choose(super::wanted(&params), |canary| {
+        work::standing(&app.ids, canary, (options.key.as_deref(), &parts.headers), |_| None)
+    })?);
+    let compute = {
+        let (served, app, settings, entry) =
+            (Arc::clone(&served), Arc::clone(&app), Arc::clone(&settings), Arc::clone(entry));
+        move || -> Answer<Response> {
+            options.check(&served)?;
+            let asked = Asked { served: &served, input: &input, options: &options, limits: &settings.limits, id: &id };
+            let mut seen = |block: &Block, predictions: &Predictions, bad: usize| {
+                app.metrics.predicted(&served, block.n_rows(), bad);
+                // Blocks of the same columns; a version that reads others has nothing to compare.
+                app.shadows.ask(&app, &entry, (&served, predictions), || {
+                    let (block, expected) = (block.clone(), served.expected.clone());
+                    Box::new(move |shadow| (shadow.expected == expected).then_some(block))
+                });
+            };
+            match output {
+                Media::Json => asked.as_document(&mut seen),
+                Media::Rows(format) => {
+                    options.check_for_rows()?;
+                    asked.as_rows(format, &mut seen)
+                }
+            }
+        }
+    };
+    work::run(&app, limits, &served, true, compute).await
+}
+
+/// What is done with the rows of each block.
+type Seen<'a> = dyn FnMut(&Block, &Predictions, usize) + 'a;
+
+struct Asked<'a> {
+    served: &'a Served,
+    input: &'a Input,
+    options: &'a Options,
+    limits: &'a Limits,
+    id: &'a str,
+}
+
+impl Asked<'_> {
+    fn open(&self) -> Answer<tabwright_data::BlockStream> {
+        let ids = match &self.options.ids {
+            Some(GivenIds::Column(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let request = StreamRequest {
+            passed_over: self.served.passed_over.clone(),
+            expected: self.served.expected.clone(),
+            keep: self.options.keep.iter().cloned().chain(ids).collect(),
+            batch_size: BATCH,
+        };
+        open_stream(std::slice::from_ref(self.input), &request, &self.served.read).map_err(unreadable)
+    }
+
+    fn has_ids(&self) -> bool {
+        matches!(self.options.ids, Some(GivenIds::Column(_)))
+    }
+
+    fn as_document(&self, seen: &mut Seen<'_>) -> Answer<Response> {
+        let mut answer = JsonAnswer::new(self.served, self.options.clone(), self.id);
+        for block in self.open()? {
+            let block = block.map_err(unreadable)?;
+            let bad = bad_rows(&block.bad);
+            if answer.n_rows() + block.block.n_rows() > self.limits.rows {
+                let most = self.limits.rows;
+                let message = format!("a JSON answer has at most {most} rows; accept CSV, JSON Lines or Arrow instead");
+                return Err(Refusal::too_large(message));
+            }
+            let predictions = self.served.predict(&block.block);
+            seen(&block.block, &predictions, bad.len());
+            let mut kept: Vec<Vec<Option<String>>> = block.keep.iter().map(as_json).collect();
+            let ids = if self.has_ids() { kept.pop() } else { None };
+            answer.push(Part { block: &block.block, predictions, problems: &block.bad, bad: &bad, kept, ids })?;
+        }
+        let (status, text) = answer.finish();
+        Ok(json_response(status, text))
+    }
+
+    /// The rows as a file would have them. Where some cannot be used, a column says why; whether there are any is known at the end,
+    /// so then all is read once more.
+    fn as_rows(&self, format: Format, seen: &mut Seen<'_>) -> Answer<Response> {
+        match self.written(format, false, seen)? {
+            Some(response) => Ok(response),
+            None => self.written(format, true, &mut |_, _, _| {})?.ok_or_else(|| Refusal::internal(&"rows changed")),
+        }
+    }
+
+    fn written(&self, format: Format, with_errors: bool, seen: &mut Seen<'_>) -> Answer<Option<Response>> {
+        let stream = self.open()?;
+        let mut out = Out::new(self.served, self.keep_kinds(stream.keep()), format, with_errors)?;
+        let mut rows = 0;
+        let mut has_bad = false;
+        for block in stream {
+            let block = block.map_err(unreadable)?;
+            let bad = bad_rows(&block.bad);
+            let predictions = self.served.predict(&block.block);
+            seen(&block.block, &predictions, bad.len());
+            has_bad |= !bad.is_empty();
+            if with_errors || !has_bad {
+                let mut keep = block.keep;
+                if self.has_ids() {
+                    keep.rotate_right(1);
+                }
+                out.push(
+                    self.served,
+                    Filled { keep, predictions, problems: &block.bad, bad: &bad, first: rows },
+                    self.options,
+                )?;
+            }
+            rows += block.block.n_rows();
+        }
+        if has_bad && !with_errors {
+            return Ok(None);
+        }
+        out.finish(format, self.id).map(Some)
+    }
+
+    /// The columns that are carried through; ids come first, under their own name.
+    fn keep_kinds(&self, keep: &[(String, Kind)]) -> Vec<(String, Kind)> {
+        let mut keep = keep.to_vec();
+        if self.has_ids() {
+            keep.rotate_right(1);
+            keep[0].0 = ID.to_owned();
+        }
+        keep
+    }
+}
+
+/// Answers the rows of a document in the format of a file.
+pub(super) fn of_block(
+    served: &Served,
+    document: Document,
+    predictions: Predictions,
+    (format, id): (Format, &str),
+) -> Answer<Response> {
+    let Document { options, rows, bad, column_ids } = document;
+    options.check_for_rows()?;
+    let text = |values: &Vec<Option<String>>| {
+        let plain = values.iter().map(|value| value.as_deref().map(unquoted));
+        Column::Category(Category::from_strings(plain))
+    };
+    let given: Option<Vec<Option<String>>> = match &options.ids {
+        Some(GivenIds::List(ids)) => Some(ids.iter().cloned().map(Some).collect()),
+        _ => column_ids,
+    };
+    let ids = given.as_ref().map(|ids| (ID.to_owned(), text(ids)));
+    let kept = options.keep.iter().cloned().zip(rows.kept.iter().map(text));
+    let (names, keep): (Vec<String>, Vec<Column>) = ids.into_iter().chain(kept).unzip();
+    let kinds = names.into_iter().map(|name| (name, Kind::Text)).collect();
+    let mut out = Out::new(served, kinds, format, !bad.is_empty())?;
+    out.push(served, Filled { keep, predictions, problems: &rows.bad, bad: &bad, first: 0 }, &options)?;
+    out.finish(format, id)
+}
+
+/// A JSON value as plain text.
+fn unquoted(value: &str) -> String {
+    let mut scratch = String::new();
+    match tabwright_data::JsonReader::new(value).value(&mut scratch) {
+        Ok(tabwright_data::JsonValue::String(text)) => text.to_owned(),
+        _ => value.to_owned(),
+    }
+}
+
+/// Rows of an answer.
+struct Filled<'a> {
+    keep: Vec<Column>,
+    predictions: Predictions,
+    problems: &'a [BadRow],
+    bad: &'a [u32],
+    /// Number of the first row.
+    first: usize,
+}
+
+/// An answer that is being written.
+struct Out {
+    layout: Layout,
+    writer: Box<dyn tabwright_data::TableWriter>,
+    file: Shared,
+    with_errors: bool,
+    rows: usize,
+    bad: usize,
+    first_problem: Option<String>,
+}
+
+impl Out {
+    fn new(served: &Served, keep: Vec<(String, Kind)>, format: Format, with_errors: bool) -> Answer<Self> {
+        let layout = Layout::new(served.model(), &keep).map_err(|e| Refusal::bad("bad_option", e.to_string()))?;
+        let mut columns = layout.columns().to_vec();
+        if with_errors {
+            columns.push(tabwright_data::WriteColumn { name: ERROR.into(), kind: Kind::Text });
+        }
+        let file = Shared(Arc::new(Mutex::new(SpooledTempFile::new(IN_MEMORY))));
+        let writer = writer_to(Box::new(file.clone()), "the answer", format, &columns);
+        let writer = writer.map_err(|e| {
+            if e.is_usage() { Refusal::bad("bad_option", e.to_string()) } else { Refusal::internal(&e) }
+        })?;
+        Ok(Out { layout, writer, file, with_errors, rows: 0, bad: 0, first_problem: None })
+    }
+
+    fn push(&mut self, served: &Served, rows: Filled<'_>, options: &Options) -> Answer<()> {
+        let n_rows = rows.predictions.n_rows();
+        let threshold = options.threshold.unwrap_or(served.model().threshold());
+        let mut columns = self.layout.fill(rows.keep, rows.predictions, threshold, rows.bad);
+        if self.with_errors {
+            let mut errors: Vec<Option<String>> = vec![None; n_rows];
+            for problem in rows.problems {
+                let message = described(rows.first + problem.row, problem);
+                self.first_problem.get_or_insert_with(|| message.clone());
+                errors[problem.row].get_or_insert(message);
+            }
+            columns.push(Column::Category(Category::from_strings(errors)));
+        }
+        self.rows += n_rows;
+        self.bad += rows.bad.len();
+        self.writer.write(&columns.iter().collect::<Vec<_>>()).map_err(|e| Refusal::internal(&e))
+    }
+
+    fn finish(self, format: Format, id: &str) -> Answer<Response> {
+        if self.bad == self.rows {
+            let first = self.first_problem.unwrap_or_default();
+            let message = format!("no row could be used; the first problem: {first}");
+            return Err(Refusal::unusable("unusable_rows", message));
+        }
+        self.writer.finish().map_err(|e| Refusal::internal(&e))?;
+        let mut response = self.file.into_response(type_of(format)).map_err(|e| Refusal::internal(&e))?;
+        let headers = response.headers_mut();
+        headers.insert(HeaderName::from_static("x-rows"), HeaderValue::from(self.rows));
+        headers.insert(HeaderName::from_static("x-unusable-rows"), HeaderValue::from(self.bad));
+        if let Ok(id) = HeaderValue::from_str(id) {
+            headers.insert(HeaderName::from_static("x-prediction-id"), id);
+        }
+        Ok(response)
+    }
+}
+
+/// A file that the writer and the answer hold.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<SpooledTempFile>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+impl Shared {
+    fn into_response(self, content_type: &'static str) -> io::Result<Response> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = file.seek(SeekFrom::End(0))?;
+        file.rewind()?;
+        let body = if file.is_rolled() {
+            drop(file);
+            Body::from_stream(futures_util::stream::try_unfold(self, |shared| async {
+                let read = tokio::task::spawn_blocking(move || {
+                    let mut chunk = vec![0; CHUNK];
+                    let read = shared.0.lock().unwrap_or_else(PoisonError::into_inner).read(&mut chunk)?;
+                    chunk.truncate(read);
+                    Ok::<_, io::Error>((read > 0).then(|| (Bytes::from(chunk), shared)))
+                });
+                read.await.map_err(io::Error::other)?
+            }))
+        } else {
+            let mut all = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+            file.read_to_end(&mut all)?;
+            Body::from(all)
+        };
+        let mut response = Response::new(body);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+        Ok(response)
+    }
+}
+
+/// What is wrong with rows as a whole.
+pub(crate) fn unreadable(error: tabwright_data::Error) -> Box<Refusal> {
+    use tabwright_data::Error;
+    match error {
+        Error::MissingColumns { names, .. } => {
+            let first = names.first().map(|name| name.split(" (").next().unwrap_or_default().to_owned());
+            let message = format!("the rows lack {}", names.join(", "));
+            Refusal::unusable("missing_column", message).in_column(&first.unwrap_or_default())
+        }
+        Error::Io { .. } | Error::Write { .. } => Refusal::internal(&error),
+        other => Refusal::bad("bad_rows", other.to_string()),
+    }
+}

@@ -1,0 +1,269 @@
+//! Rows in a JSON document: one object, an array of them, or an object with `rows` and options.
+
+use tabwright_core::Block;
+use tabwright_data::{JsonKind, JsonProblem, JsonReader, JsonValue, ReadRows, RowBuilder};
+use tabwright_lifecycle::answer::bad_rows;
+
+use super::options::{GivenIds, Options};
+use crate::model::Served;
+use crate::options::Limits;
+use crate::refusal::{Answer, Refusal};
+
+/// Names under which a document may hold its rows.
+const ROWS: [&str; 2] = ["rows", "instances"];
+
+/// A request that was read.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) options: Options,
+    pub(crate) rows: ReadRows,
+    /// Rows that cannot be used, ascending.
+    pub(crate) bad: Vec<u32>,
+    /// Ids of rows that are values of a column; nothing where a row has none.
+    pub(crate) column_ids: Option<Vec<Option<String>>>,
+}
+
+impl Document {
+    /// Reads a request for a model.
+    pub(crate) fn read(served: &Served, bytes: &[u8], options: Options, limits: &Limits) -> Answer<Self> {
+        let text = utf8(bytes)?;
+        let mut reader = JsonReader::new(text);
+        let mut options = options;
+        let found = match reader.kind()? {
+            None => {
+                return Err(Refusal::bad("empty_body", "the body is empty; send {\"rows\": [{\"column\": value, …}]}"));
+            }
+            Some(JsonKind::Array) => Found::Rows(reader.clone()),
+            Some(JsonKind::Object) if is_envelope(&reader) => Found::Envelope,
+            Some(JsonKind::Object) => Found::Row(reader.clone()),
+            Some(other) => {
+                let message = format!("the body is {}; send {{\"rows\": [{{\"column\": value, …}}]}}", other.name());
+                return Err(Refusal::bad("bad_json", message));
+            }
+        };
+        let mut source = Source { served, limits, keep: Source::keep(&options) };
+        let builder = match found {
+            Found::Rows(mut reader) => {
+                let builder = source.rows(&mut reader)?;
+                reader.end("something follows the document")?;
+                builder
+            }
+            Found::Row(mut reader) => {
+                let mut builder = source.begin();
+                source.row(&mut builder, &mut reader)?;
+                reader.end("something follows the document")?;
+                builder
+            }
+            Found::Envelope => {
+                let (mut builder, mut begun) = (None, None);
+                reader.object(&mut String::new(), |reader, key| -> Answer<()> {
+                    if !ROWS.contains(&key) {
+                        return options.read(key, reader);
+                    }
+                    if builder.is_some() {
+                        return Err(Refusal::bad("bad_json", format!("`{key}` stands there after rows")));
+                    }
+                    begun = Some(reader.clone());
+                    builder = Some(source.rows(reader)?);
+                    Ok(())
+                })?;
+                reader.end("something follows the document")?;
+                let keep = Source::keep(&options);
+                if keep != source.keep {
+                    // Columns to keep were named after the rows.
+                    source.keep = keep;
+                    builder = begun.map(|mut reader| source.rows(&mut reader)).transpose()?;
+                }
+                builder.ok_or_else(|| Refusal::bad("bad_json", "the document has no rows"))?
+            }
+        };
+        Document::of(served, builder, options)
+    }
+
+    fn of(served: &Served, builder: RowBuilder<'_>, options: Options) -> Answer<Self> {
+        options.check(served)?;
+        check_columns(&builder)?;
+        if let Some(name) = builder.not_kept() {
+            let message = format!("the column `{name}` is to be carried through, and no row has it");
+            return Err(Refusal::bad("bad_option", message).in_column(name));
+        }
+        let n_rows = builder.n_rows();
+        if let Some(GivenIds::List(ids)) = &options.ids
+            && ids.len() != n_rows
+        {
+            let message = format!("there are {} ids for {n_rows} rows", ids.len());
+            return Err(Refusal::bad("bad_option", message));
+        }
+        let mut rows = builder.finish().map_err(|e| Refusal::internal(&e))?;
+        let column_ids = match options.ids {
+            Some(GivenIds::Column(_)) => rows.kept.pop(),
+            _ => None,
+        };
+        let bad = bad_rows(&rows.bad);
+        Ok(Document { options, rows, bad, column_ids })
+    }
+}
+
+/// Refuses rows without columns that the model needs.
+pub(crate) fn check_columns(builder: &RowBuilder<'_>) -> Answer<()> {
+    if builder.n_rows() == 0 {
+        return Err(Refusal::bad("no_rows", "there is no row; at least one is needed"));
+    }
+    let missing = builder.missing();
+    let Some((first, _)) = missing.first() else { return Ok(()) };
+    let names: Vec<String> = missing.iter().take(10).map(|(name, near)| format!("`{name}`{near}")).collect();
+    let more = missing.len().saturating_sub(names.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let message = format!(
+        "no row has {}{more}; a value that is not known is null, but its column must be there",
+        names.join(", ")
+    );
+    Err(Refusal::unusable("missing_column", message).in_column(first))
+}
+
+enum Found<'a> {
+    Rows(JsonReader<'a>),
+    Row(JsonReader<'a>),
+    Envelope,
+}
+
+/// How rows are read.
+struct Source<'s> {
+    served: &'s Served,
+    limits: &'s Limits,
+    keep: Vec<String>,
+}
+
+impl<'s> Source<'s> {
+    /// The columns to keep; that of the ids is the last.
+    fn keep(options: &Options) -> Vec<String> {
+        let ids = match &options.ids {
+            Some(GivenIds::Column(name)) => Some(name.clone()),
+            _ => None,
+        };
+        options.keep.iter().cloned().chain(ids).collect()
+    }
+
+    fn begin(&self) -> RowBuilder<'s> {
+        RowBuilder::new(&self.served.shape, &self.keep, 1).most_columns(self.limits.columns)
+    }
+
+    fn rows(&self, reader: &mut JsonReader<'_>) -> Answer<RowBuilder<'s>> {
+        let mut builder = self.begin();
+        reader.array(|reader| -> Answer<()> {
+            if builder.n_rows() == self.limits.rows {
+                let most = self.limits.rows;
+                let message = format!("a JSON document has at most {most} rows; send more as CSV, JSON Lines or Arrow");
+                return Err(Refusal::too_large(message));
+            }
+            self.row(&mut builder, reader)
+        })?;
+        Ok(builder)
+    }
+
+    fn row(&self, builder: &mut RowBuilder<'_>, reader: &mut JsonReader<'_>) -> Answer<()> {
+        if reader.kind()? != Some(JsonKind::Object) {
+            let start = reader.at();
+            reader.skip()?;
+            builder.push_unusable(reader.since(start), "no object with the names of columns");
+            return Ok(());
+        }
+        builder.push_object(reader).map_err(|problem| match builder.is_too_wide() {
+            true => Refusal::too_large(problem.message),
+            false => problem.into(),
+        })
+    }
+}
+
+/// Reads the rows of a document again for another version, without options.
+pub(crate) fn reread(served: &Served, bytes: &[u8]) -> Option<Block> {
+    let document = Document::read(served, bytes, Options::default(), &Limits::default()).ok()?;
+    Some(document.rows.block)
+}
+
+/// The text of a body.
+pub(crate) fn utf8(bytes: &[u8]) -> Answer<&str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let message = format!("the body is no UTF-8 (byte {})", error.valid_up_to() + 1);
+        Refusal::bad("bad_utf8", message)
+    })
+}
+
+/// Ends a walk over a document before its end.
+enum Stop {
+    Found(Option<String>),
+    Problem,
+}
+
+impl From<JsonProblem> for Stop {
+    fn from(_: JsonProblem) -> Self {
+        Stop::Problem
+    }
+}
+
+/// Whether an object holds rows, and is not one. A row may have a column of any name, but no array in it.
+fn is_envelope(reader: &JsonReader<'_>) -> bool {
+    let mut reader = reader.clone();
+    let walked = reader.object(&mut String::new(), |reader, key| {
+        if ROWS.contains(&key) && reader.kind()? == Some(JsonKind::Array) {
+            return Err(Stop::Found(None));
+        }
+        Ok(reader.skip()?)
+    });
+    matches!(walked, Err(Stop::Found(_)))
+}
+
+/// The value of a column in the first row of a document, as text: the key of a canary.
+pub(crate) fn value_of(bytes: &[u8], column: &str) -> Option<String> {
+    fn walk(reader: &mut JsonReader<'_>, column: &str) -> Result<(), Stop> {
+        match reader.kind()? {
+            Some(JsonKind::Array) => reader.array(|reader| {
+                walk(reader, column)?;
+                // The first row alone counts.
+                Err(Stop::Found(None))
+            }),
+            Some(JsonKind::Object) => reader.object(&mut String::new(), |reader, key| {
+                let kind = reader.kind()?;
+                if key == column && !matches!(kind, Some(JsonKind::Array | JsonKind::Object)) {
+                    return Err(Stop::Found(match reader.value(&mut String::new())? {
+                        JsonValue::String(text) | JsonValue::Number(text) => Some(text.to_owned()),
+                        JsonValue::Boolean(value) => Some(value.to_string()),
+                        JsonValue::Null => None,
+                    }));
+                }
+                match ROWS.contains(&key) && kind == Some(JsonKind::Array) {
+                    true => walk(reader, column),
+                    false => Ok(reader.skip()?),
+                }
+            }),
+            _ => Ok(reader.skip()?),
+        }
+    }
+    let mut reader = JsonReader::new(std::str::from_utf8(bytes).ok()?);
+    match walk(&mut reader, column) {
+        Err(Stop::Found(value)) => value,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_canary_is_found_in_every_form_of_document() {
+        let find = |text: &str| value_of(text.as_bytes(), "id");
+        assert_eq!(find(r#"{"rows": [{"a": [1], "id": "x"}, {"id": "y"}]}"#).as_deref(), Some("x"));
+        assert_eq!(find(r#"[{"id": 7}]"#).as_deref(), Some("7"));
+        assert_eq!(find(r#"{"a": 1, "id": true}"#).as_deref(), Some("true"));
+        assert_eq!(find(r#"[{"a": 7}, {"id": 8}]"#), None);
+        assert_eq!(find("[{"), None);
+    }
+
+    #[test]
+    fn rows_and_documents_with_rows_are_told_apart() {
+        let is = |text: &str| is_envelope(&JsonReader::new(text));
+        assert!(is(r#"{"threshold": 0.4, "rows": []}"#) && is(r#"{"instances": [1]}"#));
+        assert!(!is(r#"{"rows": 3, "age": 4}"#) && !is(r#"{"age": 4}"#) && !is("{"));
+    }
+}

@@ -1,0 +1,96 @@
+//! What a server is started with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tabwright_store::Reference;
+
+use crate::model::{CanaryOptions, Source};
+
+/// What a server is started with. What it takes up anew when it is reloaded stands in [`Changing`].
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// An address that others reach needs no token either.
+    pub insecure: bool,
+    /// A token is needed on loopback too.
+    pub require_token: bool,
+    /// Connections at a time; beyond, new ones are refused.
+    pub connections: usize,
+    /// Seconds that a caller has for the head of a request.
+    pub header_time: Duration,
+    /// How long it goes on answering as before after it was asked to end, so that balancers see that it is not ready.
+    pub drain_delay: Duration,
+    /// How long requests under way are waited for.
+    pub drain_time: Duration,
+    /// What may change while it runs.
+    pub changing: Changing,
+}
+
+/// What a server takes up anew when it is reloaded.
+#[derive(Debug, Clone, Default)]
+pub struct Changing {
+    /// The models.
+    pub sources: Vec<Source>,
+    /// The model of routes that name none.
+    pub default: Option<String>,
+    /// Versions that answer a share of the requests.
+    pub canaries: Vec<CanaryOptions>,
+    /// Versions that are asked as well.
+    pub shadows: Vec<Reference>,
+    /// Certificate and key, both PEM.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// A token for predictions that is in no store.
+    pub token: Option<Secret>,
+    /// Names that the server goes by, beside those of loopback; empty: any name, where others reach it.
+    pub hosts: Vec<String>,
+    /// Origins whose pages may ask.
+    pub origins: Vec<String>,
+    /// What a request may cost.
+    pub limits: Limits,
+}
+
+/// A text that no log and no message shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What a request may cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a JSON document, packed and unpacked.
+    pub body: u64,
+    /// Bytes of rows in CSV, JSON Lines or Arrow, packed and unpacked.
+    pub bulk_body: u64,
+    /// Rows of a JSON document.
+    pub rows: usize,
+    /// Columns of a row.
+    pub columns: usize,
+    /// Time for the whole of a request.
+    pub request_time: Duration,
+    /// Requests that wait for a processor.
+    pub queue: usize,
+    /// Longest time that a request is expected to wait; beyond, it is refused.
+    pub wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            body: 64 << 20,
+            bulk_body: 4 << 30,
+            rows: 100_000,
+            columns: 20_000,
+            request_time: Duration::from_secs(60),
+            queue: 1024,
+            wait: Duration::from_millis(100),
+        }
+    }
+}
