@@ -88,7 +88,7 @@ def refused(what, body, status, word, kind=STREAM):
     print(f"{what}: {error['message']}")
 
 
-refused("no Arrow", b"nothing of the kind", 400, "Arrow")
+refused("no Arrow", b"nothing of the kind", 400, "arrow")
 refused("a stream that was cut off", bytes_of(table)[:2_000], 400, "")
 UNUSABLE = (400, 422)
 refused("a column that is missing", bytes_of(table.drop_columns("tenure_months")), UNUSABLE, "tenure_months")
