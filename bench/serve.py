@@ -141,9 +141,9 @@ def serve(options, model):
     return Server("tabwright", command, "/health/ready", path, cwd=options.scratch)
 
 
-def start(options, files, body):
+def start(options, servers, files, body):
     """All servers that are compared, each after its first prediction."""
-    servers = {"tabwright": serve(options, files["tabwright"])}
+    servers["tabwright"] = serve(options, files["tabwright"])
     servers["bare axum"] = Server("bare axum", [options.binary.parent / "examples/bare"], "/health/ready", "/predict")
     for name, script in {} if options.without_peers else PEERS.items():
         port = free_port()
@@ -154,7 +154,6 @@ def start(options, files, body):
         server.until("ready", lambda: get(server.ready))
         answer = server.until("prediction", lambda: post(server.predict, body[name].read_bytes(), JSON))
         assert len(json.loads(answer)["predictions"]) == 1, answer
-    return servers
 
 
 def throughput(options, servers, body):
@@ -263,7 +262,7 @@ def main():
     begun = starts(options, files["tabwright"], body["one"].read_bytes())
     servers = {}
     try:
-        servers = start(options, files, requests)
+        start(options, servers, files, requests)
         print("one row", flush=True)
         rows = throughput(options, servers, requests)
         others = {name: dict(first_ms=s.first_ms, idle_mb=s.resident_mb()) for name, s in servers.items()}

@@ -1,14 +1,18 @@
 //! `cargo xtask commands`: runs the command blocks of README.md and of the guide, so that none of them can go stale.
 //!
 //! The blocks of a file run in order in one fresh folder that holds a copy of `examples/`; `tabwright` and
-//! `cargo run --release --` mean the binary that was built here. What may not run here is listed, never passed over.
+//! `cargo run --release --` mean the binary that was built here. A server that a block starts with `&` runs on for the blocks below
+//! it. What may not run here is listed, never passed over.
 
 mod blocks;
+mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use self::blocks::{Action, Block};
+use self::server::Server;
+use crate::install;
 use crate::process::{self, Result, Scratch};
 
 /// What became of the blocks.
@@ -86,47 +90,104 @@ pub(crate) fn run_files(binary: &Path, files: &[PathBuf]) -> Result<Outcome> {
         }
         let folder = Scratch::new("blocks")?;
         process::copy_folder(&process::root().join("examples"), &folder.path().join("examples"))?;
+        let lacks_curl = found.iter().any(needs_curl) && !install::has(CURL, CURL);
+        let (folder, shims, port) = (folder.path(), shims.path(), server::free_port()?);
+        let mut page = Page { name: &name, folder, shims, port, lacks_curl, server: None };
         for block in &found {
-            run_block(block, &name, folder.path(), shims.path(), &mut outcome)?;
+            page.run(block, &mut outcome)?;
         }
+        page.stop_server(&mut outcome);
     }
     Ok(outcome)
 }
 
-fn run_block(block: &Block, name: &str, folder: &Path, shims: &Path, outcome: &mut Outcome) -> Result<()> {
-    let place = format!("{name}:{}", block.line);
-    let (script, expected) = match &block.action {
-        Action::LeaveOut { reason } => {
-            outcome.left_out.push(format!("{place} ({reason})"));
+/// The program that asks servers.
+const CURL: &str = "curl";
+
+fn needs_curl(block: &Block) -> bool {
+    block.text.contains("curl ") && matches!(block.action, Action::Run { .. })
+}
+
+/// A page whose blocks run.
+struct Page<'a> {
+    name: &'a str,
+    folder: &'a Path,
+    shims: &'a Path,
+    port: u16,
+    lacks_curl: bool,
+    /// The server that one of its blocks has started.
+    server: Option<Server>,
+}
+
+impl Page<'_> {
+    fn run(&mut self, block: &Block, outcome: &mut Outcome) -> Result<()> {
+        let place = format!("{}:{}", self.name, block.line);
+        let text = server::with_port(&block.text, self.port);
+        let expected = match &block.action {
+            Action::LeaveOut { reason } => {
+                outcome.left_out.push(format!("{place} ({reason})"));
+                return Ok(());
+            }
+            Action::Write { path } => {
+                let target = self.folder.join(path);
+                return std::fs::write(&target, &text).map_err(|e| format!("{place}: {path} cannot be written: {e}"));
+            }
+            Action::Run { exit } => *exit,
+        };
+        if self.lacks_curl && needs_curl(block) {
+            outcome.left_out.push(format!("{place} (curl is not installed)"));
             return Ok(());
         }
-        Action::Write { path } => {
-            let target = folder.join(path);
-            return std::fs::write(&target, &block.text).map_err(|e| format!("{place}: {path} cannot be written: {e}"));
+        println!("-- {place}");
+        if let Some(script) = server::started_by(&text) {
+            self.stop_server(outcome);
+            match Server::start(self.bash(&script)?, &place, &self.shims.join("server.log")) {
+                Ok(server) => {
+                    outcome.passed += 1;
+                    self.server = Some(server);
+                }
+                Err(why) => outcome.failed.push(format!("{place}: {why}")),
+            }
+            return Ok(());
         }
-        Action::Run { exit } => (&block.text, *exit),
-    };
-    println!("-- {place}");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(shims.to_path_buf()).chain(std::env::split_paths(&path)))
-        .map_err(|e| format!("PATH: {e}"))?;
-    let mut command = Command::new("bash");
-    command.args(["-euo", "pipefail", "-c", script]).current_dir(folder).env("PATH", path).stdin(Stdio::null());
-    for (key, _) in std::env::vars_os().filter(|(k, _)| k.to_string_lossy().starts_with("TABWRIGHT_")) {
-        command.env_remove(key);
+        let output = self.bash(&text)?.output().map_err(|e| format!("bash cannot be started: {e}"))?;
+        let code = output.status.code();
+        if code == Some(expected) {
+            outcome.passed += 1;
+            return Ok(());
+        }
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+        let found = code.map_or_else(|| "a signal".to_owned(), |c| format!("exit code {c}"));
+        let first = text.lines().next().unwrap_or_default();
+        outcome.failed.push(format!("{place}: `{first}` ended with {found}, expected {expected}"));
+        Ok(())
     }
-    let output = command.output().map_err(|e| format!("bash cannot be started: {e}"))?;
-    let code = output.status.code();
-    if code == Some(expected) {
-        outcome.passed += 1;
-        return Ok(());
+
+    /// Ends the server that runs, before another one starts or the page ends.
+    fn stop_server(&mut self, outcome: &mut Outcome) {
+        if let Some(Err(why)) = self.server.take().map(Server::stop) {
+            outcome.failed.push(why);
+        }
     }
-    print!("{}", String::from_utf8_lossy(&output.stdout));
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    let found = code.map_or_else(|| "a signal".to_owned(), |c| format!("exit code {c}"));
-    let first = script.lines().next().unwrap_or_default();
-    outcome.failed.push(format!("{place}: `{first}` ended with {found}, expected {expected}"));
-    Ok(())
+
+    /// A shell in the folder of the page, in which `tabwright` is the binary that was built here.
+    fn bash(&self, script: &str) -> Result<Command> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(self.shims.to_path_buf()).chain(std::env::split_paths(&path)))
+            .map_err(|e| format!("PATH: {e}"))?;
+        let mut command = Command::new("bash");
+        command
+            .args(["-euo", "pipefail", "-c", script])
+            .current_dir(self.folder)
+            .env("PATH", path)
+            .stdin(Stdio::null());
+        for (key, _) in std::env::vars_os().filter(|(k, _)| k.to_string_lossy().starts_with("TABWRIGHT_")) {
+            command.env_remove(key);
+        }
+        command.env("TABWRIGHT_SERVE_PORT", self.port.to_string());
+        Ok(command)
+    }
 }
 
 /// Puts `tabwright` and a `cargo` that only knows `cargo run --release -- …` into a folder.
@@ -180,6 +241,23 @@ mod tests {
         assert_eq!((found.passed, found.failed.len()), (0, 3));
         assert!(found.failed[0].contains("ended with exit code 4, expected 0"), "{:?}", found.failed);
         assert!(found.failed[2].contains("ended with exit code 97"), "{:?}", found.failed);
+    }
+
+    #[test]
+    fn a_server_runs_for_the_blocks_below_it_and_is_asked_to_end() {
+        let folder = Scratch::new("page").unwrap();
+        let (binary, file) = (folder.path().join("fake"), folder.path().join("page.md"));
+        let fake = "#!/bin/sh\ncase $2 in\nbroken) exit 3 ;;\nrude) trap 'exit 5' TERM ;;\n*) trap 'exit 0' TERM ;;\nesac\n\
+                    echo \"$TABWRIGHT_SERVE_PORT $$\" > at\necho \"listening on it\"\nwhile :; do sleep 0.05; done\n";
+        write_script(&binary, fake).unwrap();
+        let page = "```sh\ntabwright serve first &\n```\n\n```sh\nread port id < at; echo :8080 | grep -q \":$port\"\n\
+                    kill -0 $id && mv at before\n```\n\n```sh\ntabwright serve rude &\n```\n\n\
+                    ```sh\nread port id < before; ! kill -0 $id\n```\n\n```sh\ntabwright serve broken &\n```\n";
+        std::fs::write(&file, page).unwrap();
+        let found = run_files(&binary, &[file]).unwrap();
+        assert_eq!((found.passed, found.failed.len()), (4, 2), "{:?}", found.failed);
+        assert!(found.failed[0].contains("the server ended with exit status: 5"), "{:?}", found.failed);
+        assert!(found.failed[1].contains("ended before it listened"), "{:?}", found.failed);
     }
 
     #[test]

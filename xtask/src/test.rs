@@ -2,8 +2,9 @@
 //! docs, the kernels under valgrind, the store on PostgreSQL and on S3, the server asked by the clients that people have, file
 //! operations that fail, and the promise that debug and release, one thread and two, write the same model.
 //!
-//! It needs a Rust toolchain and bash, installs valgrind, PostgreSQL and strace where they are missing and the system's package manager lets
-//! it, and with Python an S3 endpoint and clients, and says at the end what it left out. On a CI machine, what needs Python must not be left out.
+//! It needs a Rust toolchain and bash, installs valgrind, PostgreSQL, strace and curl where they are missing and the system's package manager
+//! lets it, and with Python an S3 endpoint and clients, and says at the end what it left out. On a CI machine, what needs Python must not be
+//! left out.
 
 use std::path::Path;
 use std::process::Command;

@@ -3,6 +3,7 @@
 mod project;
 mod serve;
 mod store;
+mod token;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -49,6 +50,7 @@ pub(crate) fn command() -> Command {
         .subcommand(project::test())
         .subcommand(serve::serve())
         .subcommand(store::gc())
+        .subcommand(token::token())
         .subcommand(example())
         .subcommand(docs())
 }
@@ -97,6 +99,26 @@ fn predict() -> Command {
                     .help("Rows predicted at a time [default: 1000 for standard input, 20000 for files]"),
             )
             .arg(threads())
+            .arg(
+                Arg::new("server")
+                    .long("server")
+                    .value_name("URL")
+                    .help("Has a server predict: one file is sent to it, MODEL is a model by its name there"),
+            )
+            .arg(
+                Arg::new("token")
+                    .long("token")
+                    .value_name("WHERE")
+                    .requires("server")
+                    .help("The token for the server: env:NAME or file:PATH that holds it"),
+            )
+            .arg(
+                Arg::new("ca")
+                    .long("ca")
+                    .value_name("FILE")
+                    .requires("server")
+                    .help("Certificates (PEM) to trust, beside those of the system"),
+            )
             .arg(json()),
     )
 }

@@ -17,6 +17,7 @@ mod runs;
 mod serve;
 mod show;
 mod test;
+mod token;
 mod train;
 
 use std::io::Write;
@@ -54,6 +55,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("test", matches)) => test::run(matches),
         Some(("serve", matches)) => serve::run(matches),
         Some(("gc", matches)) => gc::run(matches),
+        Some(("token", matches)) => token::run(matches),
         Some(("example", matches)) => example::run(matches),
         Some(("docs", matches)) => docs::run(matches),
         _ => unreachable!("invariant: clap lets no other command through"),

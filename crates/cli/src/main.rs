@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod error;
 mod home;
+mod logging;
 mod screen;
 mod surroundings;
 

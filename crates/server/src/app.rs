@@ -10,7 +10,7 @@ use crate::auth::Tokens;
 use crate::id::Ids;
 use crate::metrics::Metrics;
 use crate::model::Catalog;
-use crate::options::Changing;
+use crate::options::{Changing, ContinueTrace};
 use crate::shadow::ShadowQueue;
 
 /// The state of a server.
@@ -28,6 +28,8 @@ pub(crate) struct App {
     /// Requests that are large enough to hold a thread: as many at a time as there are processors.
     pub(crate) heavy: Arc<Semaphore>,
     pub(crate) shadows: ShadowQueue,
+    /// Makes the span of a request part of the trace of its caller.
+    pub(crate) continue_trace: Option<ContinueTrace>,
     /// Asks for a reload; answered with what went wrong.
     pub(crate) reload: tokio::sync::mpsc::Sender<tokio::sync::oneshot::Sender<Result<(), String>>>,
 }
@@ -39,6 +41,7 @@ pub(crate) struct Beginning {
     pub(crate) tokens: Tokens,
     pub(crate) is_loopback: bool,
     pub(crate) ids: Ids,
+    pub(crate) continue_trace: Option<ContinueTrace>,
     pub(crate) reload: tokio::sync::mpsc::Sender<tokio::sync::oneshot::Sender<Result<(), String>>>,
 }
 
@@ -59,6 +62,7 @@ impl App {
             admission: Admission::new(processors),
             heavy: Arc::new(Semaphore::new(processors)),
             shadows: ShadowQueue::start(),
+            continue_trace: beginning.continue_trace,
             reload: beginning.reload,
         })
     }

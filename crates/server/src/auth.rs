@@ -95,8 +95,14 @@ pub(crate) fn check_names(headers: &HeaderMap, settings: &Changing, is_loopback:
             "the server does not go by the name in the header `Host`; serve.hosts says which names are its own";
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", message));
     }
+    check_origin(headers, settings)
+}
+
+/// Refuses requests of foreign pages.
+pub(crate) fn check_origin(headers: &HeaderMap, settings: &Changing) -> Answer<()> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let is_same = origin.split_once("://").is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(host));
     if is_same || is_allowed_origin(origin, settings) {
         return Ok(());

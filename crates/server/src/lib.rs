@@ -24,7 +24,10 @@ mod state;
 mod tls;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{Error, Result};
 pub use model::{CanaryOptions, Source};
-pub use options::{Changing, Limits, Secret, ServeOptions};
+pub use options::{Changing, ContinueTrace, Limits, Secret, ServeOptions};
 pub use server::{ReadSettings, ServedModel, Server, Signal};

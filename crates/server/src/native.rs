@@ -47,7 +47,7 @@ async fn run(call: Call) -> Answer<Response> {
 fn unknown_type(found: &str) -> Box<Refusal> {
     let found: String = found.chars().take(80).collect();
     let message = format!(
-        "rows come as application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream; \
+        "rows come as application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream or application/vnd.apache.parquet; \
          the header `Content-Type` says `{found}`"
     );
     Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_type", message)
@@ -57,7 +57,8 @@ async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: M
     let Call { app, settings, parts, body, id, params, .. } = call;
     let bytes = read_whole(&parts.headers, body, settings.limits.body, settings.limits.request_time).await?;
     let served = Arc::clone(entry.choose(wanted(&params), |canary| {
-        let key = (options.key.as_deref(), &parts.headers);
+        let of_document = options.key.is_none().then(|| document::key_of(&bytes)).flatten();
+        let key = (options.key.as_deref().or(of_document.as_deref()), &parts.headers);
         work::standing(&app.ids, canary, key, |column| document::value_of(&bytes, column))
     })?);
     let is_heavy = bytes.len() > work::HEAVY;

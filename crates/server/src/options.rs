@@ -25,9 +25,16 @@ pub struct ServeOptions {
     pub drain_delay: Duration,
     /// How long requests under way are waited for.
     pub drain_time: Duration,
+    /// How long a connection without a request is left open.
+    pub idle_time: Duration,
+    /// Makes the span of a request part of the trace that its caller names.
+    pub continue_trace: Option<ContinueTrace>,
     /// What may change while it runs.
     pub changing: Changing,
 }
+
+/// Takes a span, and the headers `traceparent` and `tracestate` of its request (W3C Trace Context).
+pub type ContinueTrace = fn(&tracing::Span, &str, Option<&str>);
 
 /// What a server takes up anew when it is reloaded.
 #[derive(Debug, Clone, Default)]

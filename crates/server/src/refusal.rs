@@ -79,8 +79,8 @@ impl Refusal {
     /// The answer that says so.
     pub(crate) fn into_response(self, protocol: Protocol, request_id: &str) -> Response<Body> {
         let status = match (protocol, self.status) {
-            // MLflow knows no other code for what is wrong with a request.
-            (Protocol::Mlflow, StatusCode::UNPROCESSABLE_ENTITY) => StatusCode::BAD_REQUEST,
+            // These protocols know no other code for what is wrong with a request.
+            (Protocol::Mlflow | Protocol::Infer, StatusCode::UNPROCESSABLE_ENTITY) => StatusCode::BAD_REQUEST,
             (_, status) => status,
         };
         let mut response = Response::new(Body::from(self.text(protocol, request_id)));

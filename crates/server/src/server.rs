@@ -70,10 +70,15 @@ impl Server {
         let needs_token = options.require_token || !(is_loopback || options.insecure);
         let tokens = read_tokens(store.as_ref(), &options.changing, needs_token).await?;
         if needs_token && !tokens.has_valid(tabwright_store::time::now()) {
-            let (address, scope) = (options.address, Scope::Predict.name());
+            let why = match is_loopback {
+                true => "a token is asked for".to_owned(),
+                false => format!("{} can be reached by others", options.address),
+            };
+            let mend = if is_loopback { "" } else { ", or say --insecure to let everybody in" };
+            let scope = Scope::Predict.name();
             return Err(Error::Usage(format!(
-                "{address} can be reached by others, and there is no token: make one with `tabwright token create --name \
-                 NAME --scope {scope}`, or set serve.token, or say --insecure to let everybody in"
+                "{why}, and there is no token: make one with `tabwright token create --name NAME --scope {scope}`, or set \
+                 serve.token{mend}"
             )));
         }
         let tls = match &options.changing.tls {
@@ -83,7 +88,7 @@ impl Server {
             None => None,
         };
         let loader = Loader { wanted: to_serve(&options.changing), store };
-        let catalog = loader.load(&Catalog::default()).await?;
+        let catalog = loader.load(&Catalog::default(), true).await?;
         let listener = TcpListener::bind(options.address).await;
         let listener = listener.map_err(|source| Error::Listen { address: options.address.to_string(), source })?;
         let address = listener.local_addr();
@@ -91,7 +96,15 @@ impl Server {
         let ids = Ids::new().map_err(|e| Error::System { what: "there is no randomness", source: e.into() })?;
         let (reload, asked) = mpsc::channel(1);
         let settings = options.changing.clone();
-        let app = App::new(Beginning { catalog, settings, tokens, is_loopback, ids, reload });
+        let app = App::new(Beginning {
+            catalog,
+            settings,
+            tokens,
+            is_loopback,
+            ids,
+            continue_trace: options.continue_trace,
+            reload,
+        });
         Ok(Server { app, listener, address, options, loader, tls, asked })
     }
 
@@ -125,6 +138,7 @@ impl Server {
             tls: tls.as_ref().map(watch::Sender::subscribe),
             connections: options.connections,
             header_time: options.header_time,
+            idle_time: options.idle_time,
             drain_time: options.drain_time,
         };
         let serving = tokio::spawn(http::serve(listening, watched));
@@ -217,7 +231,7 @@ impl Keeper {
             return Ok(());
         }
         if self.seen.is_some() || self.is_outdated(&resolved) {
-            let catalog = self.loader.load(&self.app.catalog()).await?;
+            let catalog = self.loader.load(&self.app.catalog(), false).await?;
             self.take(catalog);
         }
         self.seen = Some(resolved);
@@ -260,7 +274,7 @@ impl Keeper {
             _ => None,
         };
         let wanted = std::mem::replace(&mut self.loader.wanted, to_serve(&settings));
-        let catalog = match self.loader.load(&self.app.catalog()).await {
+        let catalog = match self.loader.load(&self.app.catalog(), true).await {
             Ok(catalog) => catalog,
             Err(error) => {
                 self.loader.wanted = wanted;

@@ -92,7 +92,7 @@ fn described(entry: &Entry, catalog: &Catalog) -> serde_json::Value {
     if labels.len() == 2 {
         out["threshold"] = json!(model.threshold());
     }
-    if let Some(Canary { served, share, key }) = &entry.canary {
+    if let Some(Canary { served, share, key, .. }) = &entry.canary {
         out["canary"] = json!({"version": served.version, "share": share, "key": key});
     }
     if let Some(shadow) = &entry.shadow {
@@ -116,6 +116,7 @@ pub(crate) fn set_canary(call: Call) -> Answering {
                 return Err(Refusal::new(StatusCode::CONFLICT, "no_canary", message));
             };
             canary.share = share;
+            canary.is_set = true;
             tracing::info!(model = name, share, "the share of the canary was set");
             let mut models = catalog.models.clone();
             let entry = std::sync::Arc::new(entry);

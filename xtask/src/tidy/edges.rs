@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("report", &["core", "model"]),
     ("lifecycle", &["core", "data", "model", "trees", "learn", "store", "report"]),
     ("tabwright", &["core", "data", "model", "trees", "learn", "store", "report", "lifecycle"]),
-    ("server", &["core", "data", "model", "lifecycle", "store"]),
+    ("server", &["core", "data", "model", "learn", "lifecycle", "store"]),
     ("cli", &["core", "data", "model", "trees", "learn", "store", "report", "lifecycle", "server", "tabwright"]),
 ];
 

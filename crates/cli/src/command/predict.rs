@@ -1,5 +1,7 @@
 //! `tabwright predict`: rows in, predictions out, in their order.
 
+mod remote;
+
 use std::process::ExitCode;
 
 use clap::ArgMatches;
@@ -10,6 +12,9 @@ use crate::error::Failure;
 use crate::screen::{self, Screen, WallClock};
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    if let Some(server) = matches.get_one::<String>("server") {
+        return remote::run(matches, server);
+    }
     let artifact = load(matches, "model")?;
     let config = configuration(matches, false)?;
     let on_error = matches.get_one::<String>("on-error").map_or("fail", String::as_str);

@@ -15,12 +15,17 @@ use tokio::sync::mpsc;
 use super::{configuration, is_file, texts};
 use crate::error::Failure;
 use crate::home;
+use crate::logging::{self, LogFormat, OtelOptions};
 use crate::screen;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let config = configuration(matches, true)?;
     let models = texts(matches, "models");
     let options = options(&config.serve, &models)?;
+    let otel = Some(&config.serve.otel_endpoint).filter(|endpoint| !endpoint.is_empty());
+    let otel = otel.map(|endpoint| OtelOptions { endpoint: endpoint.clone(), service_name: "tabwright".into() });
+    let format = if config.serve.log_format == "json" { LogFormat::Json } else { LogFormat::Text };
+    let _logs = logging::install(format, &config.serve.log_level, otel.as_ref())?;
     let threads = match config.serve.threads {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         threads => threads,
@@ -103,6 +108,8 @@ fn options(config: &ServeConfig, models: &[String]) -> Result<ServeOptions, Fail
         require_token: config.require_token,
         connections: at_least_one("max_connections", config.max_connections)?,
         header_time: seconds("header_time", config.header_time)?,
+        idle_time: seconds("idle_time", config.idle_time)?,
+        continue_trace: Some(logging::continue_trace),
         drain_delay: seconds("drain_delay", config.drain_delay)?,
         drain_time: seconds("drain_time", config.drain_time)?,
         changing: changing(config, models)?,

@@ -537,6 +537,13 @@ pub(crate) const KEYS: &[Key] = &[
         "Longest time in seconds that a request is expected to wait for a processor; beyond, it is refused.",
     ),
     key(("serve.header_time", ""), "", Number, "10", "Seconds for the head of a request."),
+    key(
+        ("serve.idle_time", ""),
+        "",
+        Number,
+        "75",
+        "Seconds that a connection without a request is left open; longer than a balancer keeps it.",
+    ),
     key(("serve.request_time", ""), "", Number, "60", "Seconds for the body of a request to come."),
     key(
         ("serve.drain_delay", ""),

@@ -7,6 +7,7 @@ mod bucket;
 mod card;
 mod clients;
 mod commands;
+mod deploy;
 mod diff;
 mod faults;
 mod housekeeping;
@@ -20,6 +21,7 @@ mod runs;
 #[cfg(feature = "s3")]
 #[path = "../../../store/tests/store/s3.rs"]
 mod s3;
+mod tokens;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -83,6 +83,7 @@ fn a_home_that_cannot_be_written_is_read() {
         ("show churn@champion", "roc_auc"),
         ("card churn", "logistic_regression"),
         ("models diff churn:1 churn:2", "churn:2"),
+        ("token list", "No tokens yet"),
         ("predict churn@champion ../churn.csv -o predictions.csv", ""),
     ] {
         run(&place, command).ok().prints(says);
@@ -97,6 +98,8 @@ fn a_home_that_cannot_be_written_is_read() {
         "models promote churn:2 --force --why x",
         "models alias churn:2 latest",
         "gc --dry-run",
+        "token create --name ci --scope read",
+        "token revoke ci",
     ] {
         run(&place, command).exit(1).says(CANNOT).says(home.to_str().unwrap());
     }
@@ -139,4 +142,35 @@ async fn what_is_in_the_log_alone_is_read_with_its_index_and_never_passed_over()
     set_writable(&copy, true);
     set_writable(&home, true);
     pool.close().await;
+}
+
+#[tokio::test]
+async fn a_home_of_an_earlier_version_that_cannot_be_written_is_read() {
+    let place = prepared();
+    let home = place.path(".tabwright");
+    sqlx::any::install_default_drivers();
+    let url = format!("sqlite://{}", home.join("tabwright.db").display());
+    let sql = async |text: &'static str| {
+        set_writable(&home, true);
+        let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+        sqlx::raw_sql(text).execute(&pool).await.unwrap();
+        pool.close().await;
+        set_writable(&home, false);
+    };
+    // Layout 2 had no tokens yet.
+    sql("DROP TABLE tokens; UPDATE tabwright_layout SET version = 2").await;
+    let before = content(&home);
+    run(&place, "models show churn").ok().prints("champion");
+    run(&place, "token list").ok().prints("No tokens yet");
+    run(&place, "token create --name ci --scope read").exit(1).says(CANNOT);
+    assert!(content(&home) == before, "nothing in the home has changed");
+    // Layout 1 lacks what commands that read ask for.
+    sql("UPDATE tabwright_layout SET version = 1").await;
+    run(&place, "models list").exit(1).says("of an earlier version of Tabwright");
+    sql("UPDATE tabwright_layout SET version = 2").await;
+    set_writable(&home, true);
+    place.run("token create --name ci --scope read").ok();
+    set_writable(&home, false);
+    run(&place, "token list").ok().prints("ci");
+    set_writable(&home, true);
 }

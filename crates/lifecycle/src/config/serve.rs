@@ -55,6 +55,8 @@ pub struct ServeConfig {
     pub max_wait: f64,
     /// Time for the head of a request.
     pub header_time: f64,
+    /// How long a connection without a request is left open.
+    pub idle_time: f64,
     /// Time for the whole of a request.
     pub request_time: f64,
     /// How long it answers on after it was asked to end.
@@ -94,6 +96,7 @@ impl Default for ServeConfig {
             max_queue: 1024,
             max_wait: 0.1,
             header_time: 10.0,
+            idle_time: 75.0,
             request_time: 60.0,
             drain_delay: 0.0,
             drain_time: 30.0,

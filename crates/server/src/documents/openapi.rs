@@ -121,6 +121,7 @@ fn responses(route: &Route, settings: &Changing) -> Value {
             "application/x-ndjson": {"schema": {"type": "string"}},
             "text/csv": {"schema": {"type": "string"}},
             "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
         }),
         "docs" => json!({"text/html": {"schema": {"type": "string"}}}),
         "version" => json!({"text/plain": {"schema": {"type": "string"}}}),
@@ -167,8 +168,6 @@ fn responses(route: &Route, settings: &Changing) -> Value {
             "description": "No row could be used; the message and `errors` say why.",
             "content": {"application/json": {"schema": schema}},
         });
-    } else {
-        all["422"] = refused("The rows cannot be used; the message says why.");
     }
     all["429"] = json!({
         "description": "More is asked than can be answered; come again after the seconds of `Retry-After`.",
@@ -219,6 +218,7 @@ fn body(route: &Route, model: Option<(usize, &Entry)>) -> Option<Value> {
             "application/x-ndjson": {"schema": {"type": "string"}, "example": format!("{example}\n")},
             "text/csv": {"schema": {"type": "string"}},
             "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
         }),
         "invocations" => json!({
             "application/json": {

@@ -34,7 +34,7 @@ pub(super) fn write(catalog: &Catalog, settings: &Changing, needs_token: bool) -
     let limits = &settings.limits;
     let _ = write!(
         out,
-        "<h2>Limits</h2>\n<p>A JSON document has at most {} bytes, {} rows and {} columns. Rows as CSV, JSON Lines or Arrow may \
+        "<h2>Limits</h2>\n<p>A JSON document has at most {} bytes, {} rows and {} columns. Rows as CSV, JSON Lines, Arrow or Parquet may \
          have {} bytes. Beyond them the answer is 413; when more is asked than can be answered, 429 with \
          <code>Retry-After</code>.</p>\n</body></html>\n",
         limits.body, limits.rows, limits.columns, limits.bulk_body

@@ -68,8 +68,11 @@ pub(super) async fn answer(
         http.route = route.path,
         http.response.status_code = tracing::field::Empty,
         request_id = %id,
-        traceparent = parts.headers.get("traceparent").and_then(|v| v.to_str().ok()).unwrap_or_default(),
     );
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    if let (Some(continue_trace), Some(parent)) = (app.continue_trace, header("traceparent")) {
+        continue_trace(&span, parent, header("tracestate"));
+    }
     let in_flight = app.metrics.enter();
     let outcome = match admit(&app, route, &parts, &settings).and(params.ok_or_else(no_text)) {
         Ok(params) => {
@@ -82,7 +85,9 @@ pub(super) async fn answer(
     };
     let mut response = outcome.unwrap_or_else(|refusal| {
         app.metrics.refused(route.operation, refusal.code);
-        tracing::info!(request_id = %id, operation = route.operation, status = refusal.status.as_u16(), code = refusal.code, message = %refusal.message, "refused");
+        tracing::info!(request_id = %id, operation = route.operation, status = refusal.status.as_u16(), code = refusal.code, "refused");
+        // A message may quote a value of a row: it is for the caller, and for whoever looks closely.
+        tracing::debug!(request_id = %id, message = %refusal.message, "refused because");
         refusal.into_response(route.protocol, &id)
     });
     span.record("http.response.status_code", response.status().as_u16());
@@ -99,10 +104,13 @@ fn no_text() -> Box<Refusal> {
 }
 
 fn admit(app: &App, route: &Route, parts: &Parts, settings: &Changing) -> Answer<()> {
-    auth::check_names(&parts.headers, settings, app.is_loopback)?;
+    // What all may know, such as whether it is ready, may be asked under any name: balancers ask by the address.
     match route.scope {
-        Some(scope) => app.tokens().check(&parts.headers, scope, || tabwright_store::time::now()),
-        None => Ok(()),
+        Some(scope) => {
+            auth::check_names(&parts.headers, settings, app.is_loopback)?;
+            app.tokens().check(&parts.headers, scope, tabwright_store::time::now)
+        }
+        None => auth::check_origin(&parts.headers, settings),
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -24,6 +26,8 @@ const BUFFER: usize = 64 << 10;
 const HEADERS: usize = 64;
 /// How long a connection without a request is left open when the server drains: what its caller sends in this time is answered.
 const IDLE: Duration = Duration::from_millis(500);
+/// How often a connection is looked at.
+const WATCH: Duration = Duration::from_secs(1);
 /// How long is waited when the system has no more files to give.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -44,6 +48,8 @@ pub(crate) struct Listening {
     pub(crate) tls: Option<watch::Receiver<Arc<rustls::ServerConfig>>>,
     pub(crate) connections: usize,
     pub(crate) header_time: Duration,
+    /// How long a connection without a request is left open.
+    pub(crate) idle_time: Duration,
     /// How long requests under way are waited for.
     pub(crate) drain_time: Duration,
 }
@@ -60,11 +66,12 @@ pub(crate) enum Phase {
 
 /// Accepts and serves until the phase says otherwise, and until the last request is answered.
 pub(crate) async fn serve(listening: Listening, mut phase: watch::Receiver<Phase>) {
-    let Listening { app, listener, tls, connections, header_time, drain_time } = listening;
+    let Listening { app, listener, tls, connections, header_time, idle_time, drain_time } = listening;
     let open = Arc::new(tokio::sync::Semaphore::new(connections));
     let router = super::router(Arc::clone(&app));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(header_time).max_buf_size(BUFFER).max_headers(HEADERS);
+    // The time for a head is taken here: that of hyper would run while a connection waits for its next request as well.
+    http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(BUFFER).max_headers(HEADERS);
     // Closed when the last connection has dropped its end.
     let (alive, mut all_gone) = tokio::sync::mpsc::channel::<()>(1);
     loop {
@@ -94,6 +101,7 @@ pub(crate) async fn serve(listening: Listening, mut phase: watch::Receiver<Phase
             router: router.clone(),
             phase: phase.clone(),
             counted: app.metrics.connect(),
+            times: (header_time, idle_time),
             held: (permit, alive.clone()),
         };
         match &tls {
@@ -127,20 +135,86 @@ async fn refuse(mut stream: impl AsyncWrite + Unpin, status: StatusCode, code: &
 }
 
 /// A stream that is still at hand when the connection over it has ended.
-struct Lent<T>(Arc<Mutex<T>>);
+struct Lent<T> {
+    stream: Arc<Mutex<T>>,
+    activity: Arc<Activity>,
+}
+
+/// What a connection is doing, in milliseconds since it began.
+struct Activity {
+    begun: Instant,
+    is_busy: AtomicBool,
+    /// When the first byte of a head came; 0 where none has come.
+    head: AtomicU64,
+    /// When it last had a request.
+    last: AtomicU64,
+}
+
+enum Verdict {
+    Fine,
+    TooSlow,
+    Idle,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Activity { begun: Instant::now(), is_busy: AtomicBool::new(false), head: AtomicU64::new(0), last: AtomicU64::new(0) }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// Bytes have come.
+    fn read(&self) {
+        if !self.is_busy.load(Ordering::Relaxed) && self.head.load(Ordering::Relaxed) == 0 {
+            self.head.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// A head is complete.
+    fn begin(&self) {
+        self.is_busy.store(true, Ordering::Relaxed);
+        self.head.store(0, Ordering::Relaxed);
+    }
+
+    /// A request is answered.
+    fn end(&self) {
+        self.last.store(self.now(), Ordering::Relaxed);
+        self.is_busy.store(false, Ordering::Relaxed);
+    }
+
+    fn judge(&self, (header_time, idle_time): (Duration, Duration)) -> Verdict {
+        if self.is_busy.load(Ordering::Relaxed) {
+            return Verdict::Fine;
+        }
+        let now = self.now();
+        let is_over = |since: u64, time: Duration| u128::from(now.saturating_sub(since)) > time.as_millis();
+        match self.head.load(Ordering::Relaxed) {
+            0 if is_over(self.last.load(Ordering::Relaxed), idle_time) => Verdict::Idle,
+            head if head > 0 && is_over(head, header_time) => Verdict::TooSlow,
+            _ => Verdict::Fine,
+        }
+    }
+}
 
 impl<T> Lent<T> {
     fn with<R>(&self, act: impl FnOnce(Pin<&mut T>) -> R) -> R
     where
         T: Unpin,
     {
-        act(Pin::new(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        act(Pin::new(&mut *self.stream.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Lent<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.with(|stream| stream.poll_read(cx, buffer))
+        let before = buffer.filled().len();
+        let read = self.with(|stream| stream.poll_read(cx, buffer));
+        if buffer.filled().len() > before {
+            self.activity.read();
+        }
+        read
     }
 }
 
@@ -175,20 +249,43 @@ struct Connection {
     router: Router,
     phase: watch::Receiver<Phase>,
     counted: crate::metrics::Counted,
+    /// For a head, and without a request.
+    times: (Duration, Duration),
     held: (tokio::sync::OwnedSemaphorePermit, tokio::sync::mpsc::Sender<()>),
 }
 
 impl Connection {
     async fn run(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Connection { http, router, mut phase, counted, held } = self;
+        let Connection { http, router, mut phase, counted, times, held } = self;
         let stream = Arc::new(Mutex::new(stream));
-        let lent = Lent(Arc::clone(&stream));
-        let served = http.serve_connection(TokioIo::new(lent), TowerToHyperService::new(router));
+        let activity = Arc::new(Activity::new());
+        let lent = Lent { stream: Arc::clone(&stream), activity: Arc::clone(&activity) };
+        let router = TowerToHyperService::new(router);
+        let service = {
+            let activity = Arc::clone(&activity);
+            hyper::service::service_fn(move |request| {
+                activity.begin();
+                let (answer, activity) = (router.call(request), Arc::clone(&activity));
+                async move {
+                    let answer = answer.await;
+                    activity.end();
+                    answer
+                }
+            })
+        };
+        let served = http.serve_connection(TokioIo::new(lent), service);
         let mut served = std::pin::pin!(served);
         let mut is_asked_to_end = false;
+        let mut watch = tokio::time::interval(WATCH.min(times.0).max(Duration::from_millis(1)));
+        watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let ended = loop {
             tokio::select! {
-                ended = served.as_mut() => break ended,
+                ended = served.as_mut() => break Some(ended),
+                _ = watch.tick() => match activity.judge(times) {
+                    Verdict::Fine => {}
+                    Verdict::TooSlow => break None,
+                    Verdict::Idle => served.as_mut().graceful_shutdown(),
+                },
                 _ = async {
                     // A caller may be about to send: it is answered, and told to close.
                     let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
@@ -199,11 +296,13 @@ impl Connection {
                 }
             }
         };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection broke");
-            if error.is_timeout() {
+        match ended {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::debug!(%error, "a connection broke"),
+            None => {
                 let message = "the head of the request did not come in time";
-                refuse(Lent(stream), StatusCode::REQUEST_TIMEOUT, "too_slow", message).await;
+                let lent = Lent { stream, activity };
+                refuse(lent, StatusCode::REQUEST_TIMEOUT, "too_slow", message).await;
             }
         }
         drop((counted, held));

@@ -45,6 +45,8 @@ pub(crate) struct Canary {
     pub(crate) share: f64,
     /// The column whose value decides; without one, a key of the request, else chance.
     pub(crate) key: Option<String>,
+    /// Whether the share was set while the server runs: then it stays until a reload.
+    pub(crate) is_set: bool,
 }
 
 /// A version that is compared.

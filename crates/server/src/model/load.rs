@@ -55,11 +55,12 @@ type Models = BTreeMap<String, Entry>;
 pub(crate) type Resolved = BTreeMap<String, String>;
 
 impl Loader {
-    /// Reads every model that is wanted. Versions that `before` has are taken from it, files are read again.
+    /// Reads every model that is wanted. Versions that `before` has are taken from it, files are read again. `anew` says whether
+    /// shares of canaries that were set since are forgotten.
     ///
     /// # Errors
     /// If one is not there or cannot be read, or two would have one name.
-    pub(crate) async fn load(&self, before: &Catalog) -> Result<Catalog> {
+    pub(crate) async fn load(&self, before: &Catalog, anew: bool) -> Result<Catalog> {
         let mut catalog = Models::new();
         for source in &self.wanted.sources {
             match source {
@@ -71,7 +72,10 @@ impl Loader {
             self.add(&mut catalog, &canary.reference, before).await?;
             let entry = served_entry(&mut catalog, &canary.reference)?;
             let served = entry.of(&canary.reference)?;
-            entry.canary = Some(Canary { served, share: canary.share, key: canary.key.clone() });
+            let set = before.models.get(&canary.reference.name).and_then(|old| old.canary.as_ref());
+            let set = set.filter(|old| old.is_set && !anew).map(|old| old.share);
+            let share = set.unwrap_or(canary.share);
+            entry.canary = Some(Canary { served, share, key: canary.key.clone(), is_set: set.is_some() });
         }
         for reference in &self.wanted.shadows {
             self.add(&mut catalog, reference, before).await?;

@@ -213,6 +213,25 @@ fn is_envelope(reader: &JsonReader<'_>) -> bool {
     matches!(walked, Err(Stop::Found(_)))
 }
 
+/// The option `key` of a document with rows: the key of a canary.
+pub(crate) fn key_of(bytes: &[u8]) -> Option<String> {
+    let mut reader = JsonReader::new(std::str::from_utf8(bytes).ok()?);
+    if reader.kind().ok()? != Some(JsonKind::Object) || !is_envelope(&reader) {
+        return None;
+    }
+    let walked = reader.object(&mut String::new(), |reader, key| match key {
+        "key" => Err(Stop::Found(match reader.value(&mut String::new())? {
+            JsonValue::String(text) | JsonValue::Number(text) => Some(text.to_owned()),
+            _ => None,
+        })),
+        _ => Ok(reader.skip()?),
+    });
+    match walked {
+        Err(Stop::Found(value)) => value,
+        _ => None,
+    }
+}
+
 /// The value of a column in the first row of a document, as text: the key of a canary.
 pub(crate) fn value_of(bytes: &[u8], column: &str) -> Option<String> {
     fn walk(reader: &mut JsonReader<'_>, column: &str) -> Result<(), Stop> {
@@ -258,6 +277,8 @@ mod tests {
         assert_eq!(find(r#"{"a": 1, "id": true}"#).as_deref(), Some("true"));
         assert_eq!(find(r#"[{"a": 7}, {"id": 8}]"#), None);
         assert_eq!(find("[{"), None);
+        assert_eq!(key_of(br#"{"rows": [{"key": "no"}], "key": "yes"}"#).as_deref(), Some("yes"));
+        assert_eq!(key_of(br#"{"key": "a column"}"#), None);
     }
 
     #[test]
