@@ -15,7 +15,7 @@ struct Bench {
     what: &'static str,
 }
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     Bench { name: "read", what: "CSV to a typed table, against Polars" },
     Bench { name: "candidates", what: "test scores of every candidate, against its namesake" },
     Bench { name: "agreement", what: "linear models and metrics, against scikit-learn's numbers" },
@@ -24,6 +24,7 @@ const BENCHES: [Bench; 8] = [
     Bench { name: "trees", what: "tree engines, against LightGBM, XGBoost, CatBoost, scikit-learn and hessboost" },
     Bench { name: "stream", what: "training on one to ten million rows: time and memory" },
     Bench { name: "store", what: "20,000 runs: search, append, history, against MLflow; what recording costs" },
+    Bench { name: "serve", what: "predictions over HTTP, against a bare handler, FastAPI and MLflow" },
 ];
 
 /// Runs the comparisons that are named, or all; what follows `--` goes to the program.
@@ -39,6 +40,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         ("trees", "tabwright-trees", "raw"),
         ("trees", "tabwright-trees", "adds"),
         ("store", "tabwright-store", "measure"),
+        ("serve", "tabwright-server", "load"),
+        ("serve", "tabwright-server", "bare"),
     ];
     for (name, package, example) in examples {
         if chosen.iter().any(|b| b.name == name) {

@@ -51,7 +51,8 @@ pub(crate) fn python(environment: &str, requirements: &str) -> Result<PathBuf> {
     // Debian keeps what makes environments in a package of its own.
     make().or_else(|why| if install("python3-venv") { make() } else { Err(why) })?;
     let mut fetch = Command::new(&python);
-    fetch.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&path);
+    // What is imported is compiled then; all of it takes as long as the download.
+    fetch.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "-r"]).arg(&path);
     process::run(fetch)?;
     std::fs::write(&stamp, wanted).map_err(|e| format!("{}: {e}", stamp.display()))?;
     Ok(python)

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
 mod bench;
+mod clients;
 mod commands;
 mod docs;
 mod install;
@@ -27,7 +28,8 @@ usage: cargo xtask <chore>
                        run the command blocks of README.md and docs/src, or of the pages named
   docs [--binary FILE] [--check]
                        write the generated pages of the guide, or fail if they are stale
-  bench [NAME] [-- …]  compare with other libraries: read, candidates, agreement, scripts, predict, trees, stream, store (all without NAME)
+  bench [NAME] [-- …]  compare with other libraries: read, candidates, agreement, scripts, predict, trees, stream, store, serve
+                       (all without NAME)
   soak [--binary FILE] [NAME...]
                        what takes too long for every change: large tables, flat memory, every level of x86-64,
                        the store under kills and faults

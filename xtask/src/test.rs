@@ -1,16 +1,17 @@
 //! `cargo xtask test`: everything that a change must pass, with the tests of all crates, doc tests, the commands of the
-//! docs, the kernels under valgrind, the store on PostgreSQL and on S3, file operations that
-//! fail, and the promise that debug and release, one thread and two, write the same model.
+//! docs, the kernels under valgrind, the store on PostgreSQL and on S3, the server asked by the clients that people have, file
+//! operations that fail, and the promise that debug and release, one thread and two, write the same model.
 //!
-//! It needs a Rust toolchain and bash, installs valgrind, PostgreSQL, strace and curl where they are missing and the system's package manager lets
-//! it, and with Python an S3 endpoint, and says at the end what it left out. On a CI machine, what needs the endpoint must not be left out.
+//! It needs a Rust toolchain and bash, installs valgrind, PostgreSQL, strace and curl where they are missing and the system's package manager
+//! lets it, and with Python an S3 endpoint and clients, and says at the end what it left out. On a CI machine, what needs Python must not be
+//! left out.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use crate::process::{self, Result, Scratch};
-use crate::{STRACE, commands, docs, install, postgres, s3};
+use crate::{STRACE, clients, commands, docs, install, postgres, s3};
 
 /// Tests that ran, and what was wrong or left out.
 #[derive(Debug, Default, PartialEq)]
@@ -78,7 +79,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if fast {
         tally
             .left_out
-            .push("doc tests, the kernels under valgrind, the store on PostgreSQL and on S3, file operations that fail, the commands of the docs, equal models (--fast)".into());
+            .push("doc tests, the kernels under valgrind, the store on PostgreSQL and on S3, the server and its clients, file operations that fail, the commands of the docs, equal models (--fast)".into());
     } else {
         cargo_test(&["--doc"], &mut tally)?;
         check_memory(&mut tally)?;
@@ -119,10 +120,12 @@ fn check_memory(tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// The tests of the store and the command line that need servers, on those that are started for them.
+/// The tests of the store and the command line that need servers or clients, with those that are started or installed for them.
 fn on_servers(tally: &mut Tally) -> Result<()> {
-    let (postgres, s3) = (postgres::Server::start(), s3::Server::start());
-    let mut missing = |what: &str, why: &str| match std::env::var_os("CI").is_some() && what.ends_with("S3") {
+    let (postgres, s3, clients) = (postgres::Server::start(), s3::Server::start(), clients::python());
+    // Python is on every CI machine.
+    let is_needed = |what: &str| std::env::var_os("CI").is_some() && !what.ends_with("PostgreSQL");
+    let mut missing = |what: &str, why: &str| match is_needed(what) {
         true => tally.failures.push(format!("{what}: {why}")),
         false => tally.left_out.push(format!("{what}: {why}")),
     };
@@ -139,6 +142,10 @@ fn on_servers(tally: &mut Tally) -> Result<()> {
     if filters.len() == 2 {
         filters.push("team::");
     }
+    match &clients {
+        Ok(_) => filters.push("clients::"),
+        Err(why) => missing("the server and its clients", why),
+    }
     if filters.is_empty() {
         return Ok(());
     }
@@ -151,9 +158,12 @@ fn on_servers(tally: &mut Tally) -> Result<()> {
     if let Ok(server) = &s3 {
         command.env("TABWRIGHT_TEST_S3", server.url());
     }
+    if let Ok(python) = &clients {
+        command.env("TABWRIGHT_TEST_CLIENTS", python);
+    }
     let passed = tally.passed;
     if !process::watched(command, |line| tally.line(line))? {
-        tally.failures.push(format!("the store on servers ({}; see above)", filters.join(" ")));
+        tally.failures.push(format!("the store on servers, or the clients ({}; see above)", filters.join(" ")));
     }
     // They were counted as ignored before.
     tally.ignored = tally.ignored.saturating_sub(tally.passed - passed);

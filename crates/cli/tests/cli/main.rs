@@ -5,6 +5,7 @@ mod bad_input;
 #[cfg(feature = "s3")]
 mod bucket;
 mod card;
+mod clients;
 mod commands;
 mod deploy;
 mod diff;
