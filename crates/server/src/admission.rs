@@ -3,6 +3,13 @@
 //! A request that has arrived is counted and then lets the others of its moment arrive too, before any of them is computed: so the
 //! length of the queue is known although no thread waits in it. Beyond its limits, or where the wait would be too long at the
 //! speed of late, a request is refused at once, which costs little.
+//!
+//! A queue that is there for a moment is a burst, and is waited for; one that stands does nothing but make everybody wait, so it is
+//! kept short.
+//!
+//! # References
+//! Nichols and Jacobson, "Controlling queue delay", ACM Queue 10 (2012), in the form that Maurer, "Fail at scale", ACM Queue 13 (2015),
+//! gives it for servers: the longest wait depends on when the queue was last empty.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +22,9 @@ use crate::refusal::{Answer, Refusal};
 /// Weight of the newest request in the running mean of their cost: 1/16.
 const MEMORY: u64 = 16;
 
+/// The longest wait in a queue that stands is this part of the longest wait in a burst.
+const STANDING: u32 = 20;
+
 /// Seconds after which a caller who was refused may come again.
 const RETRY_AFTER: u32 = 1;
 
@@ -25,6 +35,9 @@ pub(crate) struct Admission {
     waiting: AtomicUsize,
     /// Running mean of what a request costs, in nanoseconds.
     cost: AtomicU64,
+    begun: Instant,
+    /// When nobody had to wait for the last time, in nanoseconds since it began.
+    calm: AtomicU64,
 }
 
 /// A place in the queue; it is free again when this is dropped.
@@ -36,7 +49,13 @@ pub(crate) struct Place<'a> {
 
 impl Admission {
     pub(crate) fn new(processors: usize) -> Self {
-        Admission { processors: processors.max(1) as u64, waiting: AtomicUsize::new(0), cost: AtomicU64::new(0) }
+        Admission {
+            processors: processors.max(1) as u64,
+            waiting: AtomicUsize::new(0),
+            cost: AtomicU64::new(0),
+            begun: Instant::now(),
+            calm: AtomicU64::new(0),
+        }
     }
 
     /// Requests that are in the queue or at a processor.
@@ -59,8 +78,15 @@ impl Admission {
     }
 
     fn judge(&self, before: usize, limits: &Limits) -> Answer<()> {
+        let now = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        if (before as u64) < self.processors {
+            self.calm.store(now, Ordering::Relaxed);
+            return Ok(());
+        }
+        let restless = Duration::from_nanos(now.saturating_sub(self.calm.load(Ordering::Relaxed)));
+        let longest = if restless > limits.wait { limits.wait / STANDING } else { limits.wait };
         let wait = Duration::from_nanos(before as u64 * self.cost.load(Ordering::Relaxed) / self.processors);
-        if before >= limits.queue || wait > limits.wait {
+        if before >= limits.queue || wait > longest {
             let message = "more is asked than can be answered; come again later, with fewer requests at a time";
             let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message);
             return Err(Box::new(Refusal { retry_after: Some(RETRY_AFTER), ..*refusal }));
@@ -109,5 +135,18 @@ mod tests {
         assert!(admission.check(&limits).is_ok());
         let hurried = Limits { wait: Duration::from_millis(50), ..limits };
         assert!(admission.check(&hurried).is_err(), "one before costs 80 ms");
+    }
+
+    #[tokio::test]
+    async fn a_burst_is_waited_for_and_a_queue_that_stands_is_kept_short() {
+        let admission = Admission::new(1);
+        let limits = Limits { wait: Duration::from_millis(100), ..Limits::default() };
+        admission.cost.store(10_000_000, Ordering::Relaxed);
+        let burst = [admission.enter(&limits).await.unwrap(), admission.enter(&limits).await.unwrap()];
+        assert!(admission.check(&limits).is_ok(), "20 ms are waited for");
+        tokio::time::sleep(Duration::from_millis(120)).await;
+        assert!(admission.check(&limits).is_err(), "nobody was served at once for longer than the longest wait");
+        drop(burst);
+        assert!(admission.check(&limits).is_ok(), "the queue is empty again");
     }
 }
