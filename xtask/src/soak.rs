@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: what takes too long for every change. Large and odd tables are written, the release binary works
 //! on them, and time, peak memory and the outcome go to `bench/results/soak.json` and `.md`, which are committed.
 
+mod serve;
 mod store;
 mod tables;
 mod watch;
@@ -20,7 +21,7 @@ struct Case {
     run: fn(&mut Soak) -> Result<()>,
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     Case { name: "columns", what: "20,000 columns: profiled and trained", run: columns },
     Case { name: "cells", what: "cells of 10 MB, with line breaks: profiled and trained", run: cells },
     Case { name: "levels", what: "a category with 100,000 levels: trained and predicted", run: levels },
@@ -40,6 +41,11 @@ const CASES: [Case; 8] = [
         name: "store",
         what: "8 processes with 10,000 operations on both databases, 1,000 kills, every N-th file operation fails",
         run: store::run,
+    },
+    Case {
+        name: "serve",
+        what: "a server under load: 500 times asked to end, an alias moved 1,000 times, an hour of requests",
+        run: serve::run,
     },
 ];
 

@@ -157,15 +157,8 @@ impl Bench {
             }
         });
         let ids = Ids::new().unwrap();
-        let app = App::new(Beginning {
-            catalog,
-            settings,
-            tokens,
-            is_loopback: true,
-            ids,
-            continue_trace: None,
-            reload,
-        });
+        let app =
+            App::new(Beginning { catalog, settings, tokens, is_loopback: true, ids, continue_trace: None, reload });
         Bench { router: crate::http::router(Arc::clone(&app)), app }
     }
 

@@ -42,6 +42,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
             changing(&config.serve, &models).map_err(|failure| failure.message)
         })
     };
+    allow_connections(config.serve.max_connections);
     runtime.block_on(async {
         let store = open_store(&config, &options).await?;
         // Before the first request can come, so that no signal is missed.
@@ -52,6 +53,24 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Ok(ExitCode::SUCCESS)
     })
 }
+
+/// Lets the process open as many files as it may have connections, where the system lets it.
+#[cfg(unix)]
+fn allow_connections(connections: usize) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    /// Files beside connections: the database, models, temporary files.
+    const OTHERS: u64 = 256;
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = connections as u64 + OTHERS;
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(limit.maximum.map_or(wanted, |most| most.min(wanted)));
+        // Where that is refused, connections beyond are refused one by one.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+#[cfg(not(unix))]
+fn allow_connections(_: usize) {}
 
 /// Says where the server listens.
 fn announce(server: &Server, json: bool) -> Result<(), Failure> {

@@ -72,7 +72,6 @@ fn what_the_files_call_is_there() {
 
 // Needs `serve`.
 #[test]
-#[ignore = "`serve` is not there yet"]
 fn what_the_files_serve_with_is_there() {
     for call in calls().iter().filter(|call| call[0] == "serve") {
         check_flags(call);

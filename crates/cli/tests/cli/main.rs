@@ -21,6 +21,10 @@ mod runs;
 #[cfg(feature = "s3")]
 #[path = "../../../store/tests/store/s3.rs"]
 mod s3;
+#[cfg(unix)]
+mod serving;
+#[cfg(unix)]
+mod soak;
 mod tokens;
 
 use std::io::Write;
@@ -147,4 +151,13 @@ impl Answer {
 
 fn lines(path: &Path) -> usize {
     std::fs::read_to_string(path).unwrap().lines().count()
+}
+
+/// Lets this process, and those that it starts, open many files: a connection is one.
+#[cfg(unix)]
+fn many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).unwrap();
 }

@@ -158,7 +158,12 @@ enum Verdict {
 
 impl Activity {
     fn new() -> Self {
-        Activity { begun: Instant::now(), is_busy: AtomicBool::new(false), head: AtomicU64::new(0), last: AtomicU64::new(0) }
+        Activity {
+            begun: Instant::now(),
+            is_busy: AtomicBool::new(false),
+            head: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        }
     }
 
     fn now(&self) -> u64 {
