@@ -20,5 +20,5 @@ pub(super) fn run(soak: &mut Soak) -> Result<()> {
     let mut command = process::cargo(words);
     command.env("TABWRIGHT_TEST_SIGTERMS", SIGTERMS).env("TABWRIGHT_TEST_MOVES", MOVES);
     command.env("TABWRIGHT_TEST_SECONDS", SECONDS);
-    soak.run(command)
+    soak.run(command).map(drop)
 }

@@ -40,10 +40,29 @@ struct Counts {
     connections: u64,
     resent: u64,
     bytes: u64,
-    accepted: Histogram,
-    refused: Histogram,
+    accepted: Latencies,
+    refused: Latencies,
     /// From when requests were due to when they were sent.
     late: Histogram,
+}
+
+/// Latencies of one kind of answers.
+struct Latencies {
+    /// From when the request was due.
+    from_due: Histogram,
+    /// From when it was sent: what the server alone answers for.
+    from_sent: Histogram,
+}
+
+impl Latencies {
+    fn new() -> Self {
+        Latencies { from_due: Histogram::new(), from_sent: Histogram::new() }
+    }
+
+    fn add(&mut self, due: Instant, sent: Instant, now: Instant) {
+        self.from_due.add(now - due);
+        self.from_sent.add(now - sent);
+    }
 }
 
 /// What all connections share.
@@ -95,8 +114,8 @@ async fn run(options: Options) -> Value {
             connections: 0,
             resent: 0,
             bytes: 0,
-            accepted: Histogram::new(),
-            refused: Histogram::new(),
+            accepted: Latencies::new(),
+            refused: Latencies::new(),
             late: Histogram::new(),
         }),
         options,
@@ -164,7 +183,7 @@ async fn keep_busy(run: Rc<Run>) {
             if run.options.rate.is_some() {
                 counts.late.add(sent - due);
             }
-            counts.take(outcome, now - due, now < run.ends);
+            counts.take(outcome, (due, sent, now), now < run.ends);
         }
         if outcome.is_err() {
             connection = None;
@@ -203,15 +222,20 @@ async fn ask(run: &Run, connection: &mut Option<Connection>) -> Result<(u16, u64
 }
 
 impl Counts {
-    fn take(&mut self, outcome: Result<(u16, u64), Failure>, latency: Duration, in_time: bool) {
+    fn take(
+        &mut self,
+        outcome: Result<(u16, u64), Failure>,
+        (due, sent, now): (Instant, Instant, Instant),
+        in_time: bool,
+    ) {
         match outcome {
             Ok((status, bytes)) => {
                 self.in_time += u64::from(in_time);
                 *self.statuses.entry(status).or_default() += 1;
                 self.bytes += bytes;
                 match status {
-                    200..=299 => self.accepted.add(latency),
-                    429 => self.refused.add(latency),
+                    200..=299 => self.accepted.add(due, sent, now),
+                    429 => self.refused.add(due, sent, now),
                     _ => {}
                 }
             }
@@ -248,8 +272,10 @@ fn document(run: &Run) -> Value {
         "connections_opened": counts.connections,
         "resent": counts.resent,
         "bytes": counts.bytes,
-        "accepted_ms": counts.accepted.document(),
-        "refused_ms": counts.refused.document(),
+        "accepted_ms": counts.accepted.from_due.document(),
+        "refused_ms": counts.refused.from_due.document(),
+        "accepted_from_sent_ms": counts.accepted.from_sent.document(),
+        "refused_from_sent_ms": counts.refused.from_sent.document(),
         "late_ms": counts.late.document(),
     })
 }
