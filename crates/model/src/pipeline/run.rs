@@ -90,9 +90,12 @@ impl Pipeline {
             slots.push(slot);
         }
         let mut slots: Vec<Option<Slot>> = slots.into_iter().map(Some).collect();
-        let last_use: Vec<usize> = self.outputs().iter().map(|o| o.slot).collect();
-        let columns = self.outputs().iter().zip(self.output_types()).enumerate().map(|(i, (output, slot_type))| {
-            let used_later = last_use[i + 1..].contains(&output.slot);
+        let mut is_needed = vec![false; slots.len()];
+        let mut used_later: Vec<bool> =
+            self.outputs().iter().rev().map(|o| std::mem::replace(&mut is_needed[o.slot], true)).collect();
+        used_later.reverse();
+        let columns = self.outputs().iter().zip(self.output_types()).zip(used_later);
+        let columns = columns.map(|((output, slot_type), used_later)| {
             let slot = if used_later { slots[output.slot].as_ref().map(copy) } else { slots[output.slot].take() };
             into_column(slot.expect("invariant: a slot is taken at its last use"), slot_type)
         });
