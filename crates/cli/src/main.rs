@@ -13,6 +13,13 @@ mod surroundings;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // A library that breaks off over a damaged file ends in an error, which says so.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !tabwright_data::is_guarded() {
+            report(panic);
+        }
+    }));
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
         // Help and version are asked for; anything else is bad usage. clap writes to the right stream.

@@ -29,6 +29,7 @@ mod fingerprint;
 #[cfg(test)]
 mod fixture;
 mod format;
+mod guard;
 mod infer;
 mod input;
 mod json;
@@ -48,6 +49,7 @@ pub use destination::{Destination, remove_unfinished};
 pub use error::{Error, Place, Position};
 pub use fingerprint::{Fingerprint, fingerprint_of_rows};
 pub use format::{Compression, Format};
+pub use guard::is_guarded;
 pub use input::{Input, Spool, resolve_inputs};
 pub use json::{JsonKind, JsonProblem, JsonReader, JsonValue};
 pub use missing::is_missing_token;

