@@ -133,7 +133,7 @@ impl FrozenLevels {
 
     /// A dictionary that is smaller than the rows is translated once, a larger one row by row.
     fn encode_category(&self, category: &Category, rows: RowSet<'_>, out: &mut Vec<u32>) {
-        if category.levels.len() <= rows.len() {
+        if category.levels.len() < rows.len() {
             let map: Vec<u32> = category.levels.iter().map(|l| self.code(l)).collect();
             out.extend(rows.iter().map(|r| match category.codes[r] {
                 MISSING_CODE => CODE_MISSING,

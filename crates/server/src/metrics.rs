@@ -182,7 +182,7 @@ impl Metrics {
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
-            let _ = write!(text, "# EOF\n");
+            let _ = writeln!(text, "# EOF");
         }
         text
     }

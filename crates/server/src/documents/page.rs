@@ -77,7 +77,7 @@ fn model(out: &mut String, entry: &Entry, needs_token: bool) {
     );
     for column in columns::of(served) {
         let (name, kind, values) = (escaped(column.name), column.kind.name(), escaped(&column.described()));
-        let _ = write!(out, "<tr><td><code>{name}</code></td><td>{kind}</td><td>{values}</td></tr>\n");
+        let _ = writeln!(out, "<tr><td><code>{name}</code></td><td>{kind}</td><td>{values}</td></tr>");
     }
     out.push_str("</table>\n");
 }
@@ -87,7 +87,7 @@ fn routes(out: &mut String) {
     for route in ROUTES {
         let scope = route.scope.map_or("all", |scope| scope.name());
         let (method, path, about) = (route.method.name(), escaped(route.path), escaped(route.about));
-        let _ = write!(out, "<tr><td><code>{method} {path}</code></td><td>{scope}</td><td>{about}</td></tr>\n");
+        let _ = writeln!(out, "<tr><td><code>{method} {path}</code></td><td>{scope}</td><td>{about}</td></tr>");
     }
     out.push_str("</table>\n");
 }

@@ -152,6 +152,7 @@ fn preflight(app: &App, request: &Request<Body>) -> Response {
     response
 }
 
+#[expect(clippy::boxed_local, reason = "refusals come in boxes")]
 fn refuse(app: &App, request: &Request<Body>, refusal: Box<Refusal>) -> Response {
     let id = id::given(request.headers().get(REQUEST_ID)).unwrap_or_else(|| app.ids.draw());
     app.metrics.refused("unknown", refusal.code);

@@ -285,6 +285,7 @@ impl Connection {
         watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let ended = loop {
             tokio::select! {
+                biased;
                 ended = served.as_mut() => break Some(ended),
                 _ = watch.tick() => match activity.judge(times) {
                     Verdict::Fine => {}

@@ -125,7 +125,7 @@ fn bad(message: &str) -> Box<Refusal> {
 }
 
 fn unknown(name: &str) -> Box<Refusal> {
-    let near = suggest::did_you_mean(name, NAMES.into_iter());
+    let near = suggest::did_you_mean(name, NAMES);
     let shown: String = name.chars().take(80).collect();
     let message = format!("there is no option `{shown}`{near}; rows stand in `rows`, options are {}", NAMES.join(", "));
     Refusal::bad("unknown_option", message)
