@@ -96,6 +96,18 @@ pub struct LevelsBuilder {
 }
 
 impl LevelsBuilder {
+    /// Begins anew on the memory of levels that nobody needs any more; that of a large text is given back.
+    pub fn on(levels: Levels) -> Self {
+        const LARGE: usize = 4096;
+        let mut levels = levels;
+        if levels.text.capacity() > LARGE {
+            return LevelsBuilder::default();
+        }
+        levels.text.clear();
+        levels.ends.clear();
+        LevelsBuilder { levels, ..LevelsBuilder::default() }
+    }
+
     /// The code of a level, new or known.
     pub fn intern(&mut self, level: &str) -> u32 {
         if self.codes.is_empty() {

@@ -125,7 +125,9 @@ async fn run(call: Call) -> Answer<Response> {
                     request::read(shadow, &bytes, header_length, &limits).ok().map(|request| request.block)
                 })
             });
-            answer::write(&served, &request, &predictions)
+            let response = answer::write(&served, &request, &predictions);
+            served.shape.give_back(request.block);
+            response
         }
     };
     work::run(&app, &settings.limits, &served, is_heavy, compute).await

@@ -73,6 +73,7 @@ async fn run(call: Call) -> Answer<Response> {
             app.shadows.ask(&app, &entry, (&served, &predictions), || {
                 Box::new(move |shadow| read(shadow, &bytes, form, &Limits::default()).ok())
             });
+            served.shape.give_back(block);
             Ok(json_response(StatusCode::OK, written(&served, &predictions)))
         }
     };

@@ -268,18 +268,19 @@ fn an_alias_that_moves_is_taken_up_within_a_second() {
     for candidate in ["logistic_regression", "gbdt_leafwise"] {
         place.run(&format!("train churn.csv --target churned --folds 0 --name churn --candidates {candidate}")).ok();
     }
-    let served = place.serve("churn churn:2 churn@champion --default churn");
+    place.run("models alias churn:1 live").ok();
+    let served = place.serve("churn@live churn:2 --default churn");
     assert_eq!(served.predict("churn", &row(&place)).is(200).json()["model_version"], "1");
-    place.run("models alias churn:2 champion").ok();
+    place.run("models alias churn:2 live").ok();
     let begun = Instant::now();
     while served.predict("churn", &row(&place)).is(200).json()["model_version"] != "2" {
         assert!(begun.elapsed() < Duration::from_secs(1));
         std::thread::sleep(Duration::from_millis(10));
     }
     let about = served.get("/v1/models/churn").is(200).json();
-    assert_eq!((&about["version"], &about["aliases"]["champion"]), (&json!("2"), &json!("2")));
+    assert_eq!((&about["version"], &about["aliases"]["live"]), (&json!("2"), &json!("2")));
     // A version that is thrown away while it is served goes on answering.
-    place.run("models alias churn:1 champion").ok();
+    place.run("models alias churn:1 live").ok();
     place.run("models rm churn:2").ok();
     std::thread::sleep(Duration::from_millis(600));
     served.predict("churn", &row(&place)).is(200);

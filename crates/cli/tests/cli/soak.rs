@@ -112,10 +112,11 @@ fn no_answer_is_mixed_or_lost_while_an_alias_moves_under_load() {
     for candidate in ["logistic_regression", "gbdt_leafwise"] {
         place.run(&format!("train churn.csv --target churned --folds 0 --name churn --candidates {candidate}")).ok();
     }
-    let served = place.serve("churn");
+    place.run("models alias churn:1 live").ok();
+    let served = place.serve("churn@live");
     let body = row(&place).to_string();
     let by_number = |number: &str| -> Value {
-        place.run(&format!("models alias churn:{number} champion")).ok();
+        place.run(&format!("models alias churn:{number} live")).ok();
         let begun = Instant::now();
         loop {
             let back = served.predict("churn", &row(&place)).is(200).json();
@@ -143,7 +144,7 @@ fn no_answer_is_mixed_or_lost_while_an_alias_moves_under_load() {
             });
         }
         for round in 0..amount("TABWRIGHT_TEST_MOVES", 50) {
-            place.run(&format!("models alias churn:{} champion", round % 2 + 1)).ok();
+            place.run(&format!("models alias churn:{} live", round % 2 + 1)).ok();
             std::thread::sleep(Duration::from_millis(if round % 5 == 0 { 300 } else { 10 }));
         }
         load.stop.store(true, Ordering::Relaxed);

@@ -355,16 +355,15 @@ impl<'a> JsonReader<'a> {
         let mut copied = start;
         let mut has_escapes = false;
         loop {
-            let Some(found) = memchr::memchr2(b'"', b'\\', &self.bytes[self.at..]) else {
+            let Some(found) = self.string_stop() else {
                 self.at = self.bytes.len();
                 return Err(self.problem("a string is not closed"));
             };
             let stop = self.at + found;
-            if let Some(control) = self.bytes[self.at..stop].iter().position(|b| *b < 0x20) {
-                self.at += control;
+            self.at = stop;
+            if self.bytes[stop] < 0x20 {
                 return Err(self.problem("a control character in a string; write it as an escape such as \\t"));
             }
-            self.at = stop;
             if self.bytes[stop] == b'"' {
                 self.at = stop + 1;
                 if !has_escapes {
@@ -383,6 +382,22 @@ impl<'a> JsonReader<'a> {
             scratch.push(character);
             copied = self.at;
         }
+    }
+
+    /// How far it is to what a string cannot hold as it is: a quote, a backslash, a control character.
+    fn string_stop(&self) -> Option<usize> {
+        /// Bytes that are looked at one by one: most strings are short, and searching by blocks pays for long ones alone.
+        const NEAR: usize = 32;
+        let rest = &self.bytes[self.at..];
+        let near = &rest[..rest.len().min(NEAR)];
+        let is_stop = |byte: &u8| matches!(byte, b'"' | b'\\') || *byte < 0x20;
+        if let Some(found) = near.iter().position(is_stop) {
+            return Some(found);
+        }
+        let far = &rest[near.len()..];
+        let found = memchr::memchr2(b'"', b'\\', far);
+        let before = &far[..found.unwrap_or(far.len())];
+        before.iter().position(|byte| *byte < 0x20).or(found).map(|found| near.len() + found)
     }
 
     /// Reads what follows a backslash.

@@ -2,7 +2,7 @@
 //! what the same rows of a file would be.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tabwright_core::{Block, Column, Kind, suggest};
 
@@ -18,12 +18,19 @@ use super::slot::Slot;
 /// Names that nobody asked for and that are remembered, in case one of them was meant for a column that is missing.
 const MOST_OTHERS: usize = 64;
 
+/// Rows whose memory is kept for the next ones, at most: those of a request, not of a file.
+const FEW_ROWS: usize = 64;
+/// Sets of columns that are kept, at most: as many as there may be requests at a time.
+const MOST_SPARE: usize = 32;
+
 /// The columns that rows are to have. Made once for a model, and shared by all that read rows for it.
 #[derive(Debug)]
 pub struct RowShape {
     expected: Vec<(Arc<str>, Kind)>,
     positions: HashMap<Arc<str>, usize>,
     rules: Rules,
+    /// Empty columns whose memory is used again.
+    spare: Mutex<Vec<Vec<Slot>>>,
 }
 
 impl RowShape {
@@ -34,12 +41,31 @@ impl RowShape {
     pub fn new<'a>(expected: impl IntoIterator<Item = (&'a str, Kind)>, options: &ReadOptions) -> Result<Self> {
         let expected: Vec<(Arc<str>, Kind)> = expected.into_iter().map(|(name, kind)| (name.into(), kind)).collect();
         let positions = expected.iter().enumerate().map(|(i, (name, _))| (Arc::clone(name), i)).collect();
-        Ok(RowShape { expected, positions, rules: rules(options)? })
+        Ok(RowShape { expected, positions, rules: rules(options)?, spare: Mutex::default() })
     }
 
     /// The columns, in order.
     pub fn expected(&self) -> &[(Arc<str>, Kind)] {
         &self.expected
+    }
+
+    /// Takes back the columns of a few rows that nobody needs any more: the next rows are read into their memory.
+    pub fn give_back(&self, block: Block) {
+        if block.n_rows() > FEW_ROWS || block.columns().len() != self.expected.len() {
+            return;
+        }
+        let columns = self.expected.iter().zip(block.into_columns());
+        let slots = columns.map(|((name, kind), column)| Slot::on(Arc::clone(name), *kind, column)).collect();
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MOST_SPARE {
+            spare.push(slots);
+        }
+    }
+
+    fn slots(&self, n_rows: usize) -> Vec<Slot> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let fresh = || self.expected.iter().map(|(name, kind)| Slot::new(Arc::clone(name), *kind, n_rows)).collect();
+        spare.unwrap_or_else(fresh)
     }
 
     /// Where a column stands.
@@ -82,7 +108,7 @@ impl<'s> RowBuilder<'s> {
     pub fn new(shape: &'s RowShape, keep: &[String], n_rows: usize) -> Self {
         RowBuilder {
             shape,
-            slots: shape.expected.iter().map(|(name, kind)| Slot::new(Arc::clone(name), *kind, n_rows)).collect(),
+            slots: shape.slots(n_rows),
             bad: Vec::new(),
             rows: 0,
             met: vec![false; shape.expected.len()],

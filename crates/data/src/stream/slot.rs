@@ -45,6 +45,27 @@ impl Slot {
         Slot { name: name.into(), kind, values }
     }
 
+    /// Begins a column on the memory of one that was finished, where it is of the same sort.
+    pub(crate) fn on(name: Arc<str>, kind: Kind, column: Column) -> Self {
+        fn emptied<T>(mut values: Vec<T>) -> Vec<T> {
+            values.clear();
+            values
+        }
+        let values = match (kind, column) {
+            (Kind::Integer, Column::Integer(v)) => Values::Integer(emptied(v)),
+            (Kind::Float, Column::Float(v)) => Values::Float(emptied(v)),
+            (Kind::Timestamp, Column::Timestamp(v)) => Values::Timestamp(emptied(v)),
+            (Kind::Boolean, Column::Category(c)) => Values::Boolean(emptied(c.codes)),
+            (Kind::Categorical | Kind::Text, Column::Category(c)) => {
+                let levels = Arc::try_unwrap(c.levels).unwrap_or_default();
+                Values::Text(emptied(c.codes), LevelsBuilder::on(levels))
+            }
+            // Whole numbers among which there was another.
+            _ => return Slot::new(name, kind, 1),
+        };
+        Slot { name, kind, values }
+    }
+
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
         match &self.values {

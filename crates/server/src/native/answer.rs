@@ -58,6 +58,7 @@ pub(crate) fn write(
         kept: rows.kept,
         ids: column_ids,
     })?;
+    served.shape.give_back(rows.block);
     Ok(answer.finish())
 }
 
