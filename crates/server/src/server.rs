@@ -61,7 +61,7 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Loads the models and takes the address.
+    /// Loads the models and takes the address. The runtime must have several threads.
     ///
     /// # Errors
     /// If a model cannot be served, the address not be taken, or others could reach it and it has no token.

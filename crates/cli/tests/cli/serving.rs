@@ -282,8 +282,13 @@ fn an_alias_that_moves_is_taken_up_within_a_second() {
     // A version that is thrown away while it is served goes on answering.
     place.run("models alias churn:1 live").ok();
     place.run("models rm churn:2").ok();
-    std::thread::sleep(Duration::from_millis(600));
-    served.predict("churn", &row(&place)).is(200);
+    let begun = Instant::now();
+    while served.predict("churn", &row(&place)).is(200).json()["model_version"] != "1" {
+        assert!(begun.elapsed() < Duration::from_secs(1));
+    }
+    let of_number = "/v1/models/churn/versions/2/predict";
+    let headers = [("content-type", "application/json")];
+    served.ask("POST", of_number, &headers, row(&place).to_string().as_bytes()).is(200);
 }
 
 #[test]

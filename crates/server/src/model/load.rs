@@ -129,19 +129,28 @@ impl Loader {
         let store = self.store.as_ref().ok_or_else(|| {
             Error::Usage(format!("`{reference}` is a registered model, and there is no home here: see TABWRIGHT_HOME"))
         })?;
-        let version = store.version(reference).await?;
-        let number = version.version.to_string();
-        let of = |entry: &'_ Entry| entry.versions.get(&number).cloned();
-        let known = catalog.get(&reference.name).and_then(of);
-        let known = known.or_else(|| before.models.get(&reference.name).and_then(|entry| of(entry)));
-        let served = match known {
-            // The registry never gives a number twice, but a home may have been replaced.
-            Some(served) if served.artifact.content_id() == version.registered.content_id => served,
-            _ => {
-                let artifact = registry::of_version(store, &version)?;
-                Arc::new(Served::new(&reference.name, &number, artifact).map_err(Error::Model)?)
+        let served = match &reference.which {
+            // A version that is served is served on, even when it is thrown away.
+            Which::Version(number) => known(catalog, before, &reference.name, &number.to_string()),
+            Which::Alias(_) => None,
+        };
+        let served = match served {
+            Some(served) => served,
+            None => {
+                let version = store.version(reference).await?;
+                let number = version.version.to_string();
+                let known = known(catalog, before, &reference.name, &number);
+                // The registry never gives a number twice, but a home may have been replaced.
+                match known.filter(|known| known.artifact.content_id() == version.registered.content_id) {
+                    Some(known) => known,
+                    None => {
+                        let artifact = tokio::task::block_in_place(|| registry::of_version(store, &version))?;
+                        Arc::new(Served::new(&reference.name, &number, artifact).map_err(Error::Model)?)
+                    }
+                }
             }
         };
+        let number = served.version.clone();
         let entry = catalog.entry(reference.name.clone()).or_insert_with(|| Entry::new(Arc::clone(&served)));
         if entry.is_file {
             return Err(twice(&reference.name));
@@ -154,8 +163,14 @@ impl Loader {
     }
 }
 
+/// A version that is served already.
+fn known(catalog: &Models, before: &Catalog, name: &str, number: &str) -> Option<Arc<Served>> {
+    let now = catalog.get(name).and_then(|entry| entry.versions.get(number));
+    now.or_else(|| before.models.get(name)?.versions.get(number)).cloned()
+}
+
 fn add_file(catalog: &mut Models, path: &Path) -> Result<()> {
-    let artifact = file::load(path)?;
+    let artifact = tokio::task::block_in_place(|| file::load(path))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let served = Arc::new(Served::new(&stem, "1", artifact).map_err(Error::Model)?);
     let mut entry = Entry::new(Arc::clone(&served));
