@@ -52,7 +52,7 @@ async def main():
         assert answer.model_name == MODEL and set(outputs) == {"prediction", "probabilities"}, outputs
         check(("bytes" if binary else "JSON") + " in", outputs["prediction"].as_numpy(), outputs["probabilities"].as_numpy())
     await refused("an unknown model", client.infer(BASE, request(False), model_name="nobody"), 404, "nobody")
-    await refused("a column that is missing", client.infer(BASE, request(True, "tenure_months"), model_name=MODEL), 422, "tenure_months")
+    await refused("a column that is missing", client.infer(BASE, request(True, "tenure_months"), model_name=MODEL), 400, "tenure_months")
     await client.close()
 
 
