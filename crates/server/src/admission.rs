@@ -22,9 +22,6 @@ use crate::refusal::{Answer, Refusal};
 /// Weight of the newest request in the running mean of their cost: 1/16.
 const MEMORY: u64 = 16;
 
-/// Nanoseconds that a request costs next to nothing: a thousand of them are answered in 50 ms.
-const CHEAP: u64 = 50_000;
-
 /// The longest wait in a queue that stands is this part of the longest wait in a burst.
 const STANDING: u32 = 20;
 
@@ -76,10 +73,7 @@ impl Admission {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let place = Place { admission: self, begun: None };
         self.judge(before, limits)?;
-        // Where requests cost next to nothing, so does waiting for all that there can be, and the others need not be known.
-        if self.cost.load(Ordering::Relaxed) > CHEAP {
-            tokio::task::yield_now().await;
-        }
+        tokio::task::yield_now().await;
         Ok(place)
     }
 
