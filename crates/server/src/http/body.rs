@@ -112,7 +112,6 @@ pub(crate) async fn spool(
         }
         Ok(())
     };
-    // A large body may take its time, as long as it comes: half a megabyte a second is what is asked of it.
     in_time(time, reading).await?;
     unpacker.finish()
 }
