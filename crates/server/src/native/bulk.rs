@@ -17,7 +17,7 @@ use super::answer::{JsonAnswer, Part, as_json, described};
 use super::document::Document;
 use super::options::{GivenIds, Options};
 use crate::http::{Call, Response, json_response, spool};
-use crate::model::{Entry, Served, Shadow};
+use crate::model::{Entry, Served};
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
 use crate::work;
@@ -115,14 +115,15 @@ pub(super) async fn of_rows(
         move || -> Answer<Response> {
             options.check(&served)?;
             let asked = Asked { served: &served, input: &input, options: &options, limits: &settings.limits, id: &id };
-            let mut is_first = true;
+            // Blocks of the same columns; a version that reads others has nothing to compare.
+            let is_comparable = entry.shadow.as_ref().is_none_or(|shadow| shadow.served.expected == served.expected);
+            if let Some(shadow) = entry.shadow.as_ref().filter(|_| !is_comparable && Arc::ptr_eq(&served, &entry.main))
+            {
+                shadow.comparison.skip();
+            }
             let mut seen = |block: &Block, predictions: &Predictions, bad: usize| {
                 app.metrics.predicted(&served, block.n_rows(), bad);
-                let reads_the_same = |shadow: &Shadow| shadow.served.expected == served.expected;
-                if !entry.shadow.as_ref().is_none_or(reads_the_same) {
-                    if std::mem::take(&mut is_first) {
-                        entry.shadow.iter().for_each(|shadow| shadow.comparison.skip());
-                    }
+                if !is_comparable {
                     return;
                 }
                 app.shadows.ask(&app, &entry, (&served, predictions), || {
