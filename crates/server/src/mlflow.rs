@@ -18,9 +18,6 @@ use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
 use crate::work;
 
-/// Rows of a CSV that are read at a time.
-const BATCH: usize = 20_000;
-
 /// The forms of a document.
 const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
 
@@ -139,7 +136,7 @@ fn of_json(served: &Served, text: &str, limits: &Limits) -> Answer<Block> {
     let builder = builder.ok_or_else(unknown_form)?;
     check_columns(&builder)?;
     let rows = builder.finish().map_err(|e| Refusal::internal(&e))?;
-    refuse_bad(&rows.bad, 0)?;
+    refuse_bad(&rows.bad)?;
     Ok(rows.block)
 }
 
@@ -148,9 +145,9 @@ fn unknown_form() -> Box<Refusal> {
 }
 
 /// One bad row refuses all.
-fn refuse_bad(bad: &[tabwright_data::BadRow], before: usize) -> Answer<()> {
+fn refuse_bad(bad: &[tabwright_data::BadRow]) -> Answer<()> {
     let Some(first) = bad.first() else { return Ok(()) };
-    let refusal = Refusal::bad("bad_row", described(before + first.row, first));
+    let refusal = Refusal::bad("bad_row", described(first.row, first));
     Err(match &first.column {
         Some(column) => refusal.in_column(column),
         None => refusal,
@@ -305,15 +302,16 @@ fn of_csv(served: &Served, bytes: &Bytes, limits: &Limits) -> Answer<Block> {
         passed_over: served.passed_over.clone(),
         expected: served.expected.clone(),
         keep: Vec::new(),
-        batch_size: BATCH.max(limits.rows),
+        // All that may come is one block, and one row more tells that there are too many.
+        batch_size: limits.rows.saturating_add(1),
     };
     let mut all: Option<Block> = None;
     for block in open_stream(std::slice::from_ref(&input), &request, &served.read).map_err(unreadable)? {
         let block = block.map_err(unreadable)?;
-        refuse_bad(&block.bad, 0)?;
-        if all.is_some() {
+        if all.is_some() || block.block.n_rows() > limits.rows {
             return Err(Refusal::too_large(format!("a body has at most {} rows; send fewer at a time", limits.rows)));
         }
+        refuse_bad(&block.bad)?;
         all = Some(block.block);
     }
     all.ok_or_else(|| Refusal::bad("no_rows", "there is no row; at least one is needed"))

@@ -174,6 +174,9 @@ async fn limits_are_kept() {
     let bench = Bench::serving(catalog, settings, Tokens::default());
     bench.predict(&json!(rows(5))).await.is(200);
     bench.predict(&json!(rows(6))).await.is(413).says("too_large", "at most 5 rows");
+    let csv = |count: usize| table().lines().take(1 + count).map(|line| format!("{line}\n")).collect::<String>();
+    bench.post("/invocations", "text/csv", csv(5)).await.is(200);
+    bench.post("/invocations", "text/csv", csv(6)).await.is(413);
     let wide: String = (0..40).map(|i| format!("\"c{i}\": 1, ")).collect();
     let wide = rows(1)[0].to_string().replacen('{', &format!("{{{wide}"), 1);
     bench.post("/v1/models/churn/predict", "application/json", wide).await.is(413).says("too_large", "30 columns");
