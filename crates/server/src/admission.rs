@@ -1,11 +1,13 @@
 //! Who is let in when more is asked than can be answered.
 //!
-//! A request that has arrived is counted and then lets the others of its moment arrive too, before any of them is computed: so the
-//! length of the queue is known although no thread waits in it. Beyond its limits, or where the wait would be too long at the
-//! speed of late, a request is refused at once, which costs little.
+//! A request takes its place in the queue when its head has come, before its body is read: whoever finds the queue too long is
+//! refused at once, which costs next to nothing. While a body is on its way its request stands outside, so that slow callers cannot
+//! fill the queue. The length of the queue is known although small requests wait in no list: each lets the others of its moment
+//! arrive before it is computed.
 //!
 //! A queue that is there for a moment is a burst, and is waited for; one that stands does nothing but make everybody wait, so it is
-//! kept short.
+//! kept short. Small requests, large ones and files of rows have queues of their own: what one of them costs says nothing about the
+//! others. Files wait as long as a request may take, since nobody sits before them.
 //!
 //! # References
 //! Nichols and Jacobson, "Controlling queue delay", ACM Queue 10 (2012), in the form that Maurer, "Fail at scale", ACM Queue 13 (2015),
@@ -15,6 +17,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
+use futures_util::FutureExt;
 
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
@@ -23,7 +26,13 @@ use crate::refusal::{Answer, Refusal};
 const MEMORY: u64 = 16;
 
 /// The longest wait in a queue that stands is this part of the longest wait in a burst.
-const STANDING: u32 = 20;
+const STANDING: u32 = 4;
+
+/// Requests that may wait for each processor whatever they cost: whoever asks for much at a time can wait for others who do.
+const ALWAYS: u64 = 8;
+
+/// Files of rows that may wait: each holds some megabytes.
+const FILES: usize = 32;
 
 /// Seconds after which a caller who was refused may come again.
 const RETRY_AFTER: u32 = 1;
@@ -32,6 +41,8 @@ const RETRY_AFTER: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Admission {
     processors: u64,
+    /// Whether it is of files of rows.
+    is_patient: bool,
     waiting: AtomicUsize,
     /// Running mean of what a request costs, in nanoseconds.
     cost: AtomicU64,
@@ -44,6 +55,7 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 pub(crate) struct Place<'a> {
     admission: &'a Admission,
+    is_inside: bool,
     begun: Option<Instant>,
 }
 
@@ -51,6 +63,7 @@ impl Admission {
     pub(crate) fn new(processors: usize) -> Self {
         Admission {
             processors: processors.max(1) as u64,
+            is_patient: false,
             waiting: AtomicUsize::new(0),
             cost: AtomicU64::new(0),
             begun: Instant::now(),
@@ -58,22 +71,15 @@ impl Admission {
         }
     }
 
-    /// Requests that are in the queue or at a processor.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+    /// The queue of files of rows.
+    pub(crate) fn of_files(processors: usize) -> Self {
+        Admission { is_patient: true, ..Admission::new(processors) }
     }
 
-    /// Refuses a request before its body is read, where the queue is full.
-    pub(crate) fn check(&self, limits: &Limits) -> Answer<()> {
-        self.judge(self.waiting(), limits)
-    }
-
-    /// Takes a place. Whoever gets one computes next, after the others of this moment had their chance to arrive.
-    pub(crate) async fn enter(&self, limits: &Limits) -> Answer<Place<'_>> {
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Place { admission: self, begun: None };
-        self.judge(before, limits)?;
-        tokio::task::yield_now().await;
+    /// Takes a place.
+    pub(crate) fn enter(&self, limits: &Limits) -> Answer<Place<'_>> {
+        let mut place = Place { admission: self, is_inside: false, begun: None };
+        place.enter(limits)?;
         Ok(place)
     }
 
@@ -83,10 +89,15 @@ impl Admission {
             self.calm.store(now, Ordering::Relaxed);
             return Ok(());
         }
+        let (queue, longest) = match self.is_patient {
+            true => (limits.queue.min(FILES), limits.request_time),
+            false => (limits.queue, limits.wait),
+        };
         let restless = Duration::from_nanos(now.saturating_sub(self.calm.load(Ordering::Relaxed)));
-        let longest = if restless > limits.wait { limits.wait / STANDING } else { limits.wait };
+        let longest = if restless > longest { longest / STANDING } else { longest };
+        let is_short = (before as u64) < ALWAYS * self.processors;
         let wait = Duration::from_nanos(before as u64 * self.cost.load(Ordering::Relaxed) / self.processors);
-        if before >= limits.queue || wait > longest {
+        if before >= queue || (wait > longest && !is_short) {
             let message = "more is asked than can be answered; come again later, with fewer requests at a time";
             let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message);
             return Err(Box::new(Refusal { retry_after: Some(RETRY_AFTER), ..*refusal }));
@@ -96,6 +107,32 @@ impl Admission {
 }
 
 impl Place<'_> {
+    /// Comes into the queue, or stays in it.
+    pub(crate) fn enter(&mut self, limits: &Limits) -> Answer<()> {
+        if !self.is_inside {
+            let before = self.admission.waiting.fetch_add(1, Ordering::Relaxed);
+            self.is_inside = true;
+            self.admission.judge(before, limits)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for something that others are to do, such as to send a body: in the queue if it is there already, else outside.
+    pub(crate) async fn outside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        if let Some(done) = work.as_mut().now_or_never() {
+            return done;
+        }
+        self.leave();
+        work.await
+    }
+
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.is_inside) {
+            self.admission.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// Begins to compute: what it costs from here on tells how long others will wait.
     pub(crate) fn begin(&mut self) {
         self.begun = Some(Instant::now());
@@ -104,7 +141,7 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.admission.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.leave();
         if let Some(begun) = self.begun {
             let own = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
             let before = self.admission.cost.load(Ordering::Relaxed);
@@ -123,18 +160,24 @@ mod tests {
     async fn who_comes_too_many_is_refused_and_places_are_given_back() {
         let admission = Admission::new(1);
         let limits = Limits { queue: 2, ..Limits::default() };
-        let first = admission.enter(&limits).await.unwrap();
-        let second = admission.enter(&limits).await.unwrap();
-        let refusal = admission.enter(&limits).await.unwrap_err();
+        let first = admission.enter(&limits).unwrap();
+        let second = admission.enter(&limits).unwrap();
+        let refusal = admission.enter(&limits).unwrap_err();
         assert_eq!((refusal.status, refusal.retry_after), (StatusCode::TOO_MANY_REQUESTS, Some(1)));
-        assert_eq!(admission.waiting(), 2);
+        assert_eq!(admission.waiting.load(Ordering::Relaxed), 2);
         drop((first, second));
-        assert_eq!(admission.waiting(), 0);
-        admission.cost.store(80_000_000, Ordering::Relaxed);
-        let _one = admission.enter(&limits).await.unwrap();
-        assert!(admission.check(&limits).is_ok());
+        assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
+        admission.cost.store(8_000_000, Ordering::Relaxed);
+        let limits = Limits::default();
+        let eight: Vec<_> = (0..8).map(|_| admission.enter(&limits).unwrap()).collect();
+        drop(admission.enter(&limits).unwrap());
         let hurried = Limits { wait: Duration::from_millis(50), ..limits };
-        assert!(admission.check(&hurried).is_err(), "one before costs 80 ms");
+        assert!(admission.enter(&hurried).is_err(), "eight before cost 64 ms");
+        admission.cost.store(8_000_000_000, Ordering::Relaxed);
+        assert!(admission.enter(&hurried).is_err());
+        drop(eight);
+        let _seven: Vec<_> = (0..7).map(|_| admission.enter(&hurried).unwrap()).collect();
+        assert!(admission.enter(&hurried).is_ok(), "a few may wait whatever they cost");
     }
 
     #[tokio::test]
@@ -142,11 +185,30 @@ mod tests {
         let admission = Admission::new(1);
         let limits = Limits { wait: Duration::from_millis(100), ..Limits::default() };
         admission.cost.store(10_000_000, Ordering::Relaxed);
-        let burst = [admission.enter(&limits).await.unwrap(), admission.enter(&limits).await.unwrap()];
-        assert!(admission.check(&limits).is_ok(), "20 ms are waited for");
+        let burst: Vec<_> = (0..9).map(|_| admission.enter(&limits).unwrap()).collect();
+        assert!(admission.enter(&limits).is_ok(), "90 ms are waited for");
         tokio::time::sleep(Duration::from_millis(120)).await;
-        assert!(admission.check(&limits).is_err(), "nobody was served at once for longer than the longest wait");
+        assert!(admission.enter(&limits).is_err(), "nobody was served at once for longer than the longest wait");
         drop(burst);
-        assert!(admission.check(&limits).is_ok(), "the queue is empty again");
+        assert!(admission.enter(&limits).is_ok(), "the queue is empty again");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_body_stands_outside() {
+        let admission = Admission::new(1);
+        let limits = Limits { queue: 1, ..Limits::default() };
+        let mut slow = admission.enter(&limits).unwrap();
+        assert!(admission.enter(&limits).is_err());
+        slow.outside(std::future::ready(())).await;
+        assert_eq!(admission.waiting.load(Ordering::Relaxed), 1, "it has not waited");
+        slow.outside(async {
+            tokio::task::yield_now().await;
+            assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
+        })
+        .await;
+        let other = admission.enter(&limits).unwrap();
+        assert!(slow.enter(&limits).is_err(), "another has come meanwhile");
+        drop((slow, other));
+        assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
     }
 }

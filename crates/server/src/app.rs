@@ -24,9 +24,14 @@ pub(crate) struct App {
     pub(crate) is_loopback: bool,
     pub(crate) ids: Ids,
     pub(crate) metrics: Metrics,
-    pub(crate) admission: Admission,
-    /// Requests that are large enough to hold a thread: as many at a time as there are processors.
-    pub(crate) heavy: Arc<Semaphore>,
+    /// The queue of requests that are computed where they are read.
+    pub(crate) small: Admission,
+    /// The queue of those that are large enough to hold a thread.
+    pub(crate) large: Admission,
+    /// The queue of rows in the formats of files.
+    pub(crate) files: Admission,
+    /// Large requests that are computed at a time: as many as there are processors.
+    pub(crate) processors: Semaphore,
     pub(crate) shadows: ShadowQueue,
     /// Makes the span of a request part of the trace of its caller.
     pub(crate) continue_trace: Option<ContinueTrace>,
@@ -59,8 +64,10 @@ impl App {
             is_loopback: beginning.is_loopback,
             ids: beginning.ids,
             metrics,
-            admission: Admission::new(processors),
-            heavy: Arc::new(Semaphore::new(processors)),
+            small: Admission::new(processors),
+            large: Admission::new(processors),
+            files: Admission::of_files(processors),
+            processors: Semaphore::new(processors),
             shadows: ShadowQueue::start(),
             continue_trace: beginning.continue_trace,
             reload: beginning.reload,

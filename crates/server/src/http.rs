@@ -3,13 +3,15 @@
 mod body;
 mod call;
 mod connection;
+mod request_body;
 mod routes;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-pub(crate) use body::{content_type, read_whole, spool};
+pub(crate) use body::{content_type, is_packed, length, read_whole, spool};
 pub(crate) use call::{Call, Response, bytes_response, json_response};
 pub(crate) use connection::{Listening, Phase, serve};
+pub(crate) use request_body::RequestBody;
 pub(crate) use routes::{Answering, ROUTES, Route, Verb, router};
 
 /// The header with the name of the model that answered.

@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tabwright_core::Kind;
 
-use crate::http::{Answering, Call, Response, json_response, read_whole};
+use crate::http::{Answering, Call, Response, json_response};
 use crate::model::{Served, Wanted};
 use crate::native::wanted;
 use crate::refusal::Answer;
@@ -105,14 +105,13 @@ async fn run(call: Call) -> Answer<Response> {
     let entry = Arc::clone(catalog.entry(call.param("name").unwrap_or_default())?);
     let header_length = request::header_length(call.header(HEADER_LENGTH))?;
     let Call { app, settings, parts, body, params, .. } = call;
-    app.admission.check(&settings.limits)?;
-    let bytes = read_whole(&parts.headers, body, settings.limits.body, settings.limits.request_time).await?;
+    let mut turn = work::queue(&app, &settings.limits, &parts.headers)?;
+    let bytes = turn.read_whole(&parts.headers, body).await?;
     let choose = |wanted: Wanted<'_>| {
         let served = entry.choose(wanted, |canary| work::standing(&app.ids, canary, (None, &parts.headers), |_| None));
         served.map(Arc::clone)
     };
     let served: Arc<Served> = choose(wanted(&params))?;
-    let is_heavy = bytes.len() > work::HEAVY;
     let compute = {
         let (served, app, settings) = (Arc::clone(&served), Arc::clone(&app), Arc::clone(&settings));
         move || {
@@ -130,5 +129,5 @@ async fn run(call: Call) -> Answer<Response> {
             response
         }
     };
-    work::run(&app, &settings.limits, &served, is_heavy, compute).await
+    turn.compute(&served, compute).await
 }

@@ -11,7 +11,7 @@ use tabwright_data::{
     Format, JsonKind, JsonReader, RowBuilder, Spool, StreamRequest, json_number, json_string, open_stream,
 };
 
-use crate::http::{Answering, Call, Response, bytes_response, content_type, json_response, read_whole};
+use crate::http::{Answering, Call, Response, bytes_response, content_type, json_response};
 use crate::model::{Served, Wanted};
 use crate::native::{IN_MEMORY, check_columns, described, unreadable, utf8};
 use crate::options::Limits;
@@ -55,12 +55,11 @@ async fn run(call: Call) -> Answer<Response> {
     let catalog = app.catalog();
     let entry = Arc::clone(catalog.unnamed()?);
     let form = form(&parts.headers)?;
-    app.admission.check(&settings.limits)?;
-    let bytes = read_whole(&parts.headers, body, settings.limits.body, settings.limits.request_time).await?;
+    let mut turn = work::queue(&app, &settings.limits, &parts.headers)?;
+    let bytes = turn.read_whole(&parts.headers, body).await?;
     let served = Arc::clone(
         entry.choose(Wanted::Any, |canary| work::standing(&app.ids, canary, (None, &parts.headers), |_| None))?,
     );
-    let is_heavy = bytes.len() > work::HEAVY;
     let compute = {
         let (served, app, settings) = (Arc::clone(&served), Arc::clone(&app), Arc::clone(&settings));
         move || {
@@ -74,7 +73,7 @@ async fn run(call: Call) -> Answer<Response> {
             Ok(json_response(StatusCode::OK, written(&served, &predictions)))
         }
     };
-    work::run(&app, &settings.limits, &served, is_heavy, compute).await
+    turn.compute(&served, compute).await
 }
 
 fn written(served: &Served, predictions: &Predictions) -> String {

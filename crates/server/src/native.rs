@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::http::{StatusCode, header};
 
-use crate::http::{Answering, Call, Response, content_type, json_response, read_whole};
+use crate::http::{Answering, Call, Response, content_type, json_response};
 use crate::model::{Entry, Wanted};
 use crate::refusal::{Answer, Refusal};
 use crate::work;
@@ -37,7 +37,6 @@ async fn run(call: Call) -> Answer<Response> {
         Some(other) => Media::of_type(other).ok_or_else(|| unknown_type(other))?,
     };
     let output = Media::accepted(call.header(header::ACCEPT), input)?;
-    call.app.admission.check(&call.settings.limits)?;
     match input {
         Media::Json => of_document(call, entry, options, output).await,
         Media::Rows(format) => bulk::of_rows(call, entry, options, (format, output)).await,
@@ -55,13 +54,13 @@ fn unknown_type(found: &str) -> Box<Refusal> {
 
 async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: Media) -> Answer<Response> {
     let Call { app, settings, parts, body, id, params, .. } = call;
-    let bytes = read_whole(&parts.headers, body, settings.limits.body, settings.limits.request_time).await?;
+    let mut turn = work::queue(&app, &settings.limits, &parts.headers)?;
+    let bytes = turn.read_whole(&parts.headers, body).await?;
     let served = Arc::clone(entry.choose(wanted(&params), |canary| {
         let of_document = options.key.is_none().then(|| document::key_of(&bytes)).flatten();
         let key = (options.key.as_deref().or(of_document.as_deref()), &parts.headers);
         work::standing(&app.ids, canary, key, |column| document::value_of(&bytes, column))
     })?);
-    let is_heavy = bytes.len() > work::HEAVY;
     let compute = {
         let (served, app, entry, settings) =
             (Arc::clone(&served), Arc::clone(&app), Arc::clone(entry), Arc::clone(&settings));
@@ -81,7 +80,7 @@ async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: M
             }
         }
     };
-    work::run(&app, &settings.limits, &served, is_heavy, compute).await
+    turn.compute(&served, compute).await
 }
 
 /// Which version a path names.

@@ -3,13 +3,13 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 use tabwright_data::Spool;
 
+use super::RequestBody;
 use crate::refusal::{Answer, Refusal};
 
 /// How a body is packed.
@@ -33,6 +33,16 @@ fn packing(headers: &HeaderMap) -> Answer<Packing> {
     }
 }
 
+/// Whether a body has to be unpacked.
+pub(crate) fn is_packed(headers: &HeaderMap) -> bool {
+    !matches!(packing(headers), Ok(Packing::None))
+}
+
+/// Bytes of a body, if its head says so.
+pub(crate) fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// The type of a body, in lower case and without its parameters; `None` if there is none. Another charset than UTF-8 is refused.
 pub(crate) fn content_type(headers: &HeaderMap) -> Answer<Option<String>> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
@@ -51,18 +61,19 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Answer<Option<String>> {
 }
 
 /// Reads a body whole, unpacked. `limit` holds for it packed and unpacked.
-pub(crate) async fn read_whole(headers: &HeaderMap, body: Body, limit: u64, time: Duration) -> Answer<Bytes> {
+pub(crate) async fn read_whole(headers: &HeaderMap, body: RequestBody, limit: u64, time: Duration) -> Answer<Bytes> {
     let packing = packing(headers)?;
     check_length(headers, limit)?;
     let bytes = in_time(time, collect(body, limit)).await?;
-    match packing {
-        Packing::None => Ok(bytes),
-        Packing::Gzip => unpack(flate2::read::MultiGzDecoder::new(&bytes[..]), limit),
-        Packing::Zstd => unpack(zstd::Decoder::with_buffer(&bytes[..]).map_err(|_| damaged())?, limit),
-    }
+    let unpack: fn(&[u8], u64) -> Answer<Bytes> = match packing {
+        Packing::None => return Ok(bytes),
+        Packing::Gzip => |bytes, limit| unpack(flate2::read::MultiGzDecoder::new(bytes), limit),
+        Packing::Zstd => |bytes, limit| unpack(zstd::Decoder::with_buffer(bytes).map_err(|_| damaged())?, limit),
+    };
+    tokio::task::spawn_blocking(move || unpack(&bytes, limit)).await.map_err(|e| Refusal::internal(&e))?
 }
 
-async fn collect(mut body: Body, limit: u64) -> Answer<Bytes> {
+async fn collect(mut body: RequestBody, limit: u64) -> Answer<Bytes> {
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut size = 0;
@@ -94,7 +105,7 @@ fn unpack(reader: impl Read, limit: u64) -> Answer<Bytes> {
 /// Reads a body of any size: in memory while it is small, in a temporary file beyond.
 pub(crate) async fn spool(
     headers: &HeaderMap,
-    mut body: Body,
+    mut body: RequestBody,
     (in_memory, limit): (usize, u64),
     time: Duration,
 ) -> Answer<Spool> {
@@ -133,8 +144,7 @@ async fn in_time<T>(time: Duration, reading: impl Future<Output = Answer<T>>) ->
 }
 
 fn check_length(headers: &HeaderMap, limit: u64) -> Answer<()> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > limit) { Err(too_large(limit)) } else { Ok(()) }
+    if length(headers).is_some_and(|length| length > limit) { Err(too_large(limit)) } else { Ok(()) }
 }
 
 fn too_large(limit: u64) -> Box<Refusal> {

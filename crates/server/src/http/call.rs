@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::request_body::RequestBody;
 use super::routes::{ROUTES, Route};
 use crate::app::App;
 use crate::auth;
@@ -33,7 +34,7 @@ pub(crate) struct Call {
     pub(crate) settings: Arc<Changing>,
     pub(crate) params: Vec<(String, String)>,
     pub(crate) parts: Parts,
-    pub(crate) body: Body,
+    pub(crate) body: RequestBody,
     pub(crate) id: String,
 }
 
@@ -58,6 +59,7 @@ pub(super) async fn answer(
 ) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
+    let body = RequestBody::new(&parts.headers, body);
     let id = id::given(parts.headers.get(REQUEST_ID)).unwrap_or_else(|| app.ids.draw());
     let settings = app.settings();
     let origin = parts.headers.get(header::ORIGIN).cloned();

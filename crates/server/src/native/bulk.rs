@@ -101,7 +101,8 @@ pub(super) async fn of_rows(
     let limits = &settings.limits;
     // Parquet is read from its end.
     let in_memory = if format == Format::Parquet { 0 } else { IN_MEMORY };
-    let body = spool(&parts.headers, body, (in_memory, limits.bulk_body), limits.request_time).await?;
+    let mut turn = work::queue_rows(&app, limits)?;
+    let body = turn.reading(spool(&parts.headers, body, (in_memory, limits.bulk_body), limits.request_time)).await?;
     if body.size() == 0 {
         return Err(Refusal::bad("empty_body", "the body is empty; a header and rows are needed"));
     }
@@ -140,7 +141,7 @@ pub(super) async fn of_rows(
             }
         }
     };
-    work::run(&app, limits, &served, true, compute).await
+    turn.compute(&served, compute).await
 }
 
 /// What is done with the rows of each block.
