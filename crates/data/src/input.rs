@@ -148,6 +148,18 @@ impl Spool {
         self.size
     }
 
+    /// Reads the bytes from the first one.
+    ///
+    /// # Errors
+    /// If the temporary file cannot be read.
+    pub fn reader(&mut self) -> io::Result<Box<dyn Read + '_>> {
+        self.flush()?;
+        Ok(match &self.file {
+            Some(file) => Box::new(File::open(file.path())?),
+            None => Box::new(&self.memory[..]),
+        })
+    }
+
     /// Ends: the bytes are now rows of a format, unpacked. `name` is for messages.
     pub fn into_input(self, name: &str, format: Format) -> Input {
         let (path, memory) = match &self.file {

@@ -68,15 +68,15 @@ pub fn create_writer(path: &str, format: Option<Format>, columns: &[WriteColumn]
     })
 }
 
-/// Makes a writer of a format to what a caller hands over; `name` is for messages. Arrow is written in its stream form, since
-/// nobody can go back in a stream.
+/// Makes a writer of a format to what a caller hands over; `name` is for messages. Arrow has a form for streams, and one for files
+/// with a table of contents at the end: the flag beside the format asks for that one.
 ///
 /// # Errors
 /// [`Error::Usage`] if two columns have one name; [`Error::Write`] if the first bytes cannot be written.
 pub fn writer_to(
     writer: Box<dyn std::io::Write + Send>,
     name: &str,
-    format: Format,
+    (format, is_arrow_file): (Format, bool),
     columns: &[WriteColumn],
 ) -> Result<Box<dyn TableWriter>> {
     refuse_twins(name, columns)?;
@@ -85,6 +85,7 @@ pub fn writer_to(
         Format::Csv => Box::new(csv::CsvWriter::new(sink, columns, b',')?),
         Format::Jsonl => Box::new(json::JsonWriter::new(sink, columns)),
         Format::Parquet => Box::new(arrow::ArrowWriter::parquet(sink, columns)?),
+        Format::Arrow if is_arrow_file => Box::new(arrow::ArrowWriter::ipc(sink, columns)?),
         Format::Arrow => Box::new(arrow::ArrowWriter::stream(sink, columns)?),
     })
 }

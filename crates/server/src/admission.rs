@@ -13,6 +13,7 @@
 //! Nichols and Jacobson, "Controlling queue delay", ACM Queue 10 (2012), in the form that Maurer, "Fail at scale", ACM Queue 13 (2015),
 //! gives it for servers: the longest wait depends on when the queue was last empty.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,16 +21,16 @@ use axum::http::StatusCode;
 use futures_util::FutureExt;
 
 use crate::options::Limits;
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, OVERLOADED, Refusal};
 
 /// Weight of the newest request in the running mean of their cost: 1/16.
 const MEMORY: u64 = 16;
 
 /// The longest wait in a queue that stands is this part of the longest wait in a burst.
-const STANDING: u32 = 4;
+const STANDING: u32 = 10;
 
 /// Requests that may wait for each processor whatever they cost: whoever asks for much at a time can wait for others who do.
-const ALWAYS: u64 = 8;
+const ALWAYS: u64 = 16;
 
 /// Files of rows that may wait: each holds some megabytes.
 const FILES: usize = 32;
@@ -53,8 +54,8 @@ pub(crate) struct Admission {
 
 /// A place in the queue; it is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
-    admission: &'a Admission,
+pub(crate) struct Place<A: Deref<Target = Admission>> {
+    admission: A,
     is_inside: bool,
     begun: Option<Instant>,
 }
@@ -76,8 +77,15 @@ impl Admission {
         Admission { is_patient: true, ..Admission::new(processors) }
     }
 
+    /// Whether so many connections can ask for more than is waited for: a queue is never longer than they are.
+    pub(crate) fn may_be_crowded(&self, connections: u64, limits: &Limits) -> bool {
+        let wait =
+            Duration::from_nanos(connections.saturating_mul(self.cost.load(Ordering::Relaxed)) / self.processors);
+        connections > ALWAYS * self.processors && wait > limits.wait / STANDING
+    }
+
     /// Takes a place.
-    pub(crate) fn enter(&self, limits: &Limits) -> Answer<Place<'_>> {
+    pub(crate) fn enter(&self, limits: &Limits) -> Answer<Place<&Self>> {
         let mut place = Place { admission: self, is_inside: false, begun: None };
         place.enter(limits)?;
         Ok(place)
@@ -99,14 +107,14 @@ impl Admission {
         let wait = Duration::from_nanos(before as u64 * self.cost.load(Ordering::Relaxed) / self.processors);
         if before >= queue || (wait > longest && !is_short) {
             let message = "more is asked than can be answered; come again later, with fewer requests at a time";
-            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", message);
+            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, OVERLOADED, message);
             return Err(Box::new(Refusal { retry_after: Some(RETRY_AFTER), ..*refusal }));
         }
         Ok(())
     }
 }
 
-impl Place<'_> {
+impl<A: Deref<Target = Admission>> Place<A> {
     /// Comes into the queue, or stays in it.
     pub(crate) fn enter(&mut self, limits: &Limits) -> Answer<()> {
         if !self.is_inside {
@@ -115,6 +123,11 @@ impl Place<'_> {
             self.admission.judge(before, limits)?;
         }
         Ok(())
+    }
+
+    /// The same place, held through another pointer to its queue.
+    pub(crate) fn held_by<B: Deref<Target = Admission>>(mut self, admission: B) -> Place<B> {
+        Place { admission, is_inside: std::mem::take(&mut self.is_inside), begun: self.begun.take() }
     }
 
     /// Waits for something that others are to do, such as to send a body: in the queue if it is there already, else outside.
@@ -139,7 +152,7 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
+impl<A: Deref<Target = Admission>> Drop for Place<A> {
     fn drop(&mut self) {
         self.leave();
         if let Some(begun) = self.begun {
@@ -168,26 +181,26 @@ mod tests {
         drop((first, second));
         assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
         admission.cost.store(8_000_000, Ordering::Relaxed);
-        let limits = Limits::default();
-        let eight: Vec<_> = (0..8).map(|_| admission.enter(&limits).unwrap()).collect();
+        let limits = Limits { wait: Duration::from_millis(200), ..Limits::default() };
+        let sixteen: Vec<_> = (0..16).map(|_| admission.enter(&limits).unwrap()).collect();
         drop(admission.enter(&limits).unwrap());
-        let hurried = Limits { wait: Duration::from_millis(50), ..limits };
-        assert!(admission.enter(&hurried).is_err(), "eight before cost 64 ms");
+        let hurried = Limits { wait: Duration::from_millis(100), ..limits };
+        assert!(admission.enter(&hurried).is_err(), "sixteen before cost 128 ms");
         admission.cost.store(8_000_000_000, Ordering::Relaxed);
         assert!(admission.enter(&hurried).is_err());
-        drop(eight);
-        let _seven: Vec<_> = (0..7).map(|_| admission.enter(&hurried).unwrap()).collect();
+        drop(sixteen);
+        let _fifteen: Vec<_> = (0..15).map(|_| admission.enter(&hurried).unwrap()).collect();
         assert!(admission.enter(&hurried).is_ok(), "a few may wait whatever they cost");
     }
 
     #[tokio::test]
     async fn a_burst_is_waited_for_and_a_queue_that_stands_is_kept_short() {
         let admission = Admission::new(1);
-        let limits = Limits { wait: Duration::from_millis(100), ..Limits::default() };
+        let limits = Limits { wait: Duration::from_millis(200), ..Limits::default() };
         admission.cost.store(10_000_000, Ordering::Relaxed);
-        let burst: Vec<_> = (0..9).map(|_| admission.enter(&limits).unwrap()).collect();
-        assert!(admission.enter(&limits).is_ok(), "90 ms are waited for");
-        tokio::time::sleep(Duration::from_millis(120)).await;
+        let burst: Vec<_> = (0..19).map(|_| admission.enter(&limits).unwrap()).collect();
+        assert!(admission.enter(&limits).is_ok(), "190 ms are waited for");
+        tokio::time::sleep(Duration::from_millis(230)).await;
         assert!(admission.enter(&limits).is_err(), "nobody was served at once for longer than the longest wait");
         drop(burst);
         assert!(admission.enter(&limits).is_ok(), "the queue is empty again");

@@ -3,15 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::Semaphore;
-
-use crate::admission::Admission;
 use crate::auth::Tokens;
 use crate::id::Ids;
 use crate::metrics::Metrics;
 use crate::model::Catalog;
 use crate::options::{Changing, ContinueTrace};
 use crate::shadow::ShadowQueue;
+use crate::work::Queues;
 
 /// The state of a server.
 #[derive(Debug)]
@@ -24,14 +22,7 @@ pub(crate) struct App {
     pub(crate) is_loopback: bool,
     pub(crate) ids: Ids,
     pub(crate) metrics: Metrics,
-    /// The queue of requests that are computed where they are read.
-    pub(crate) small: Admission,
-    /// The queue of those that are large enough to hold a thread.
-    pub(crate) large: Admission,
-    /// The queue of rows in the formats of files.
-    pub(crate) files: Admission,
-    /// Large requests that are computed at a time: as many as there are processors.
-    pub(crate) processors: Semaphore,
+    pub(crate) queues: Queues,
     pub(crate) shadows: ShadowQueue,
     /// Makes the span of a request part of the trace of its caller.
     pub(crate) continue_trace: Option<ContinueTrace>,
@@ -64,10 +55,7 @@ impl App {
             is_loopback: beginning.is_loopback,
             ids: beginning.ids,
             metrics,
-            small: Admission::new(processors),
-            large: Admission::new(processors),
-            files: Admission::of_files(processors),
-            processors: Semaphore::new(processors),
+            queues: Queues::new(processors),
             shadows: ShadowQueue::start(),
             continue_trace: beginning.continue_trace,
             reload: beginning.reload,
@@ -80,17 +68,18 @@ impl App {
     }
 
     /// Takes up other models; requests under way keep theirs.
+    #[cfg(test)]
     pub(crate) fn set_catalog(&self, catalog: Catalog) {
         self.metrics.models(&catalog);
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
     }
 
-    /// Takes up a catalog that is made from the one before, while no other can come between.
-    pub(crate) fn change_catalog<T, E>(&self, make: impl FnOnce(&Catalog) -> Result<(Catalog, T), E>) -> Result<T, E> {
+    /// Takes up a catalog that is made from the one before, while no other can come between; requests under way keep theirs.
+    pub(crate) fn change_catalog<T>(&self, make: impl FnOnce(&Catalog) -> (Catalog, T)) -> T {
         let mut current = self.catalog.write().unwrap_or_else(PoisonError::into_inner);
-        let (catalog, made) = make(&current)?;
+        let (catalog, made) = make(&current);
         *current = Arc::new(catalog);
-        Ok(made)
+        made
     }
 
     /// The settings at this moment.

@@ -81,15 +81,12 @@ impl Known {
 
 /// Refuses requests under a foreign name, as those of a page whose name was made to point here, and those of foreign pages.
 pub(crate) fn check_names(headers: &HeaderMap, settings: &Changing, is_loopback: bool) -> Answer<()> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = host else {
-        return Err(Refusal::bad("no_host", "the header `Host` is missing or no text"));
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) else {
+        return Err(Refusal::bad("no_host", "the header `Host` must be there, once, and be text"));
     };
     let name = without_port(host);
-    let is_own = match name {
-        "localhost" | "127.0.0.1" | "[::1]" => is_loopback || settings.hosts.is_empty(),
-        _ => !is_loopback && settings.hosts.is_empty(),
-    };
+    let is_own = is_loopback_name(name) || (!is_loopback && settings.hosts.is_empty());
     if !is_own && !settings.hosts.iter().any(|own| own.eq_ignore_ascii_case(name)) {
         let message =
             "the server does not go by the name in the header `Host`; serve.hosts says which names are its own";
@@ -116,6 +113,12 @@ pub(crate) fn is_allowed_origin(origin: &str, settings: &Changing) -> bool {
     settings.origins.iter().any(|allowed| allowed == origin)
 }
 
+/// Whether a name leads to the machine that asks, wherever it is asked: no other page goes by such a name.
+fn is_loopback_name(name: &str) -> bool {
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
 fn without_port(host: &str) -> &str {
     let digits = host.bytes().rev().take_while(u8::is_ascii_digit).count();
     match host[..host.len() - digits].strip_suffix(':') {
@@ -140,8 +143,8 @@ mod tests {
         let check = |host: &str, settings: &Changing, is_loopback: bool| {
             check_names(&headers(&[("host", host)]), settings, is_loopback).is_ok()
         };
-        for host in ["localhost", "localhost:8080", "127.0.0.1:80", "[::1]:8080", "[::1]"] {
-            assert!(check(host, &plain, true), "{host}");
+        for host in ["localhost", "LocalHost:8080", "127.0.0.1:80", "127.0.0.2", "[::1]:8080", "[::1]"] {
+            assert!(check(host, &plain, true) && check(host, &named, false), "{host}");
         }
         assert!(!check("evil.example:8080", &plain, true) && check("any.example", &plain, false));
         assert!(check("models.example:443", &named, false) && !check("any.example", &named, false));
@@ -152,5 +155,8 @@ mod tests {
         let open = Changing { origins: vec!["https://app.example".into()], ..Changing::default() };
         assert!(from("https://app.example", &open) && !from("https://app.example.evil", &open));
         assert!(check_names(&headers(&[]), &plain, true).is_err());
+        let mut twice = headers(&[("host", "localhost")]);
+        twice.append("host", "localhost".parse().unwrap());
+        assert!(check_names(&twice, &plain, true).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! Ids of requests and predictions: random where the caller gives none.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::HeaderValue;
@@ -23,9 +24,14 @@ impl Ids {
     }
 
     /// A new id of 32 hexadecimal digits.
-    pub(crate) fn draw(&self) -> String {
-        let [high, low] = self.random();
-        format!("{high:016x}{low:016x}")
+    pub(crate) fn draw(&self) -> Arc<str> {
+        let mut digits = [0; 32];
+        for (half, digits) in self.random().into_iter().zip(digits.chunks_exact_mut(16)) {
+            for (place, digit) in digits.iter_mut().enumerate() {
+                *digit = b"0123456789abcdef"[(half >> (60 - 4 * place) & 15) as usize];
+            }
+        }
+        str::from_utf8(&digits).unwrap_or_default().into()
     }
 
     /// A number that decides by chance, from 0 to 1.
@@ -53,9 +59,9 @@ fn mixed(value: u64) -> u64 {
 }
 
 /// The id that a caller gave in a header, if it can be one.
-pub(crate) fn given(value: Option<&HeaderValue>) -> Option<String> {
+pub(crate) fn given(value: Option<&HeaderValue>) -> Option<Arc<str>> {
     let text = value?.to_str().ok()?;
-    is_valid(text).then(|| text.to_owned())
+    is_valid(text).then(|| text.into())
 }
 
 /// Whether a text can be an id: not empty, not long, without control characters.
@@ -70,7 +76,7 @@ mod tests {
     #[test]
     fn ids_differ_and_those_of_callers_are_checked() {
         let ids = Ids::new().unwrap();
-        let mut drawn: Vec<String> = (0..1000).map(|_| ids.draw()).collect();
+        let mut drawn: Vec<Arc<str>> = (0..1000).map(|_| ids.draw()).collect();
         drawn.sort();
         drawn.dedup();
         assert_eq!((drawn.len(), drawn[0].len()), (1000, 32));

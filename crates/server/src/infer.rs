@@ -19,7 +19,7 @@ use crate::model::{Served, Wanted};
 use crate::native::wanted;
 use crate::refusal::Answer;
 use crate::state::readiness;
-use crate::work;
+use crate::work::{self, Going};
 
 /// The header with the length of the JSON before binary tensors.
 pub(crate) const HEADER_LENGTH: &str = "inference-header-content-length";
@@ -50,7 +50,7 @@ pub(crate) fn ready(call: Call) -> Answering {
 pub(crate) fn model(call: Call) -> Answering {
     Box::pin(async move {
         let catalog = call.app.catalog();
-        let entry = catalog.entry(call.param("name").unwrap_or_default())?;
+        let entry = catalog.entry(call.name())?;
         let served = entry.find(wanted(&call.params))?;
         let inputs: Vec<Value> = served
             .expected
@@ -88,7 +88,7 @@ fn datatype(kind: Kind) -> &'static str {
 pub(crate) fn model_ready(call: Call) -> Answering {
     Box::pin(async move {
         let catalog = call.app.catalog();
-        let served = catalog.entry(call.param("name").unwrap_or_default())?.find(wanted(&call.params))?;
+        let served = catalog.entry(call.name())?.find(wanted(&call.params))?;
         let (status, _) = readiness(&call.app);
         let about = json!({"name": served.name, "ready": status == StatusCode::OK});
         Ok(json_response(status, about.to_string()))
@@ -102,7 +102,7 @@ pub(crate) fn infer(call: Call) -> Answering {
 
 async fn run(call: Call) -> Answer<Response> {
     let catalog = call.app.catalog();
-    let entry = Arc::clone(catalog.entry(call.param("name").unwrap_or_default())?);
+    let entry = Arc::clone(catalog.entry(call.name())?);
     let header_length = request::header_length(call.header(HEADER_LENGTH))?;
     let Call { app, settings, parts, body, params, .. } = call;
     let mut turn = work::queue(&app, &settings.limits, &parts.headers)?;
@@ -114,7 +114,7 @@ async fn run(call: Call) -> Answer<Response> {
     let served: Arc<Served> = choose(wanted(&params))?;
     let compute = {
         let (served, app, settings) = (Arc::clone(&served), Arc::clone(&app), Arc::clone(&settings));
-        move || {
+        move |_: &Going| {
             let request = request::read(&served, &bytes, header_length, &settings.limits)?;
             let predictions = served.predict(&request.block);
             app.metrics.predicted(&served, request.block.n_rows(), 0);

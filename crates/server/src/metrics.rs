@@ -1,7 +1,10 @@
 //! What is counted, for Prometheus. Labels are bounded: operations, codes and models that are served, never what a caller sends.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use axum::http::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::http::{ROUTES, Route};
 use crate::model::{Catalog, Served};
 
 /// Upper bounds of the histogram of latencies, in seconds.
@@ -38,10 +42,11 @@ struct Refused {
     code: &'static str,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfModel {
-    model: String,
-    version: String,
+/// The labels of a version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
+pub(crate) struct OfModel {
+    pub(crate) model: String,
+    pub(crate) version: String,
 }
 
 /// All counters of a server.
@@ -49,7 +54,8 @@ struct OfModel {
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
-    seconds: Family<Operation, Histogram, fn() -> Histogram>,
+    /// For each route of the table how many were answered with 200, and how long all took.
+    routes: Vec<(Counter, Histogram)>,
     refused: Family<Refused, Counter>,
     in_flight: Gauge,
     connections: Gauge,
@@ -58,7 +64,36 @@ pub(crate) struct Metrics {
     bad_rows: Family<OfModel, Counter>,
     served: Family<OfModel, Gauge>,
     shadow_rows: Family<OfModel, Counter>,
+    /// The versions that are served.
+    known: Mutex<BTreeSet<OfModel>>,
     failed_reloads: Counter,
+    pub(crate) overloads: Overloads,
+}
+
+/// Requests that were refused because too much was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Overloads {
+    begun: OnceLock<Instant>,
+    /// Since they were last told.
+    count: AtomicU64,
+    /// The second after which they are told again.
+    next: AtomicU64,
+}
+
+impl Overloads {
+    /// Seconds between two lines.
+    const PAUSE: u64 = 5;
+
+    /// Counts one more; says how many there were since it last did so, once in a while.
+    pub(crate) fn note(&self) -> Option<u64> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let now = self.begun.get_or_init(Instant::now).elapsed().as_secs();
+        let next = self.next.load(Ordering::Relaxed);
+        let is_due = now >= next;
+        let is_mine =
+            is_due && self.next.compare_exchange(next, now + Self::PAUSE, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        is_mine.then(|| self.count.swap(0, Ordering::Relaxed))
+    }
 }
 
 /// One that is there as long as this is.
@@ -78,9 +113,16 @@ fn latencies() -> Histogram {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("tabwright");
+        let requests = Family::<Answered, Counter>::default();
+        let seconds = Family::<Operation, Histogram, fn() -> Histogram>::new_with_constructor(latencies);
+        let of_route = |route: &Route| {
+            let operation = route.operation;
+            let answered = requests.get_or_create(&Answered { operation, status: 200 }).clone();
+            (answered, seconds.get_or_create(&Operation { operation }).clone())
+        };
         let mut metrics = Metrics {
-            requests: Family::default(),
-            seconds: Family::new_with_constructor(latencies as fn() -> Histogram),
+            routes: ROUTES.iter().map(of_route).collect(),
+            requests,
             refused: Family::default(),
             in_flight: Gauge::<i64, AtomicI64>::default(),
             connections: Gauge::<i64, AtomicI64>::default(),
@@ -89,16 +131,13 @@ impl Metrics {
             bad_rows: Family::default(),
             served: Family::default(),
             shadow_rows: Family::default(),
+            known: Mutex::default(),
             failed_reloads: Counter::default(),
+            overloads: Overloads::default(),
             registry: Registry::default(),
         };
         registry.register("requests", "Requests that were answered", metrics.requests.clone());
-        registry.register_with_unit(
-            "request",
-            "Time from the head of a request to its answer",
-            Unit::Seconds,
-            metrics.seconds.clone(),
-        );
+        registry.register_with_unit("request", "Time from the head of a request to its answer", Unit::Seconds, seconds);
         registry.register(
             "refused",
             "Requests that were refused, by the code that the caller got",
@@ -132,15 +171,31 @@ impl Metrics {
         Counted(self.connections.clone())
     }
 
+    /// Connections that are open.
+    pub(crate) fn open_connections(&self) -> u64 {
+        u64::try_from(self.connections.get()).unwrap_or(0)
+    }
+
     /// A connection was one too many.
     pub(crate) fn refuse_connection(&self) {
         self.connections_refused.inc();
     }
 
-    /// A request was answered.
-    pub(crate) fn answered(&self, operation: &'static str, status: StatusCode, seconds: f64) {
-        self.requests.get_or_create(&Answered { operation, status: status.as_u16() }).inc();
-        self.seconds.get_or_create(&Operation { operation }).observe(seconds);
+    /// A request for a route of the table was answered.
+    pub(crate) fn answered(&self, route: usize, status: StatusCode, seconds: f64) {
+        let (answered, latency) = &self.routes[route];
+        latency.observe(seconds);
+        if status == StatusCode::OK {
+            answered.inc();
+        } else {
+            let operation = ROUTES[route].operation;
+            self.requests.get_or_create(&Answered { operation, status: status.as_u16() }).inc();
+        }
+    }
+
+    /// A request for something that there is not was answered.
+    pub(crate) fn answered_unknown(&self, status: StatusCode) {
+        self.requests.get_or_create(&Answered { operation: "unknown", status: status.as_u16() }).inc();
     }
 
     /// A request was refused.
@@ -150,16 +205,15 @@ impl Metrics {
 
     /// Rows were predicted.
     pub(crate) fn predicted(&self, served: &Served, rows: usize, bad: usize) {
-        let labels = of(served);
-        self.rows.get_or_create(&labels).inc_by(rows as u64);
+        self.rows.get_or_create(&served.labels_of_model).inc_by(rows as u64);
         if bad > 0 {
-            self.bad_rows.get_or_create(&labels).inc_by(bad as u64);
+            self.bad_rows.get_or_create(&served.labels_of_model).inc_by(bad as u64);
         }
     }
 
     /// A shadow was asked about rows.
     pub(crate) fn shadowed(&self, served: &Served, rows: usize) {
-        self.shadow_rows.get_or_create(&of(served)).inc_by(rows as u64);
+        self.shadow_rows.get_or_create(&served.labels_of_model).inc_by(rows as u64);
     }
 
     /// A change could not be taken up.
@@ -169,13 +223,22 @@ impl Metrics {
 
     /// Other models are served from now on.
     pub(crate) fn models(&self, catalog: &Catalog) {
-        self.served.clear();
+        let mut now = BTreeSet::new();
         for served in catalog.models.values().flat_map(|entry| entry.versions.values()) {
-            let labels = of(served);
-            self.served.get_or_create(&labels).set(1);
+            self.served.get_or_create(&served.labels_of_model).set(1);
             // So that it is there, as 0, before its first row.
-            drop(self.rows.get_or_create(&labels));
+            drop(self.rows.get_or_create(&served.labels_of_model));
+            now.insert(served.labels_of_model.clone());
         }
+        // What is served no more is counted no more: else there would be ever more of them.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in known.difference(&now) {
+            self.served.remove(gone);
+            for rows in [&self.rows, &self.bad_rows, &self.shadow_rows] {
+                rows.remove(gone);
+            }
+        }
+        *known = now;
     }
 
     /// The text that Prometheus reads.
@@ -186,8 +249,4 @@ impl Metrics {
         }
         text
     }
-}
-
-fn of(served: &Served) -> OfModel {
-    OfModel { model: served.name.clone(), version: served.version.clone() }
 }

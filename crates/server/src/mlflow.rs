@@ -1,6 +1,7 @@
 //! MLflow's scoring server, which is the contract of SageMaker's containers as well: rows in four JSON forms or CSV, labels or
 //! numbers out, one bad row refuses all.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
@@ -16,7 +17,7 @@ use crate::model::{Served, Wanted};
 use crate::native::{IN_MEMORY, check_columns, described, unreadable, utf8};
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
-use crate::work;
+use crate::work::{self, Going};
 
 /// The forms of a document.
 const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
@@ -62,7 +63,7 @@ async fn run(call: Call) -> Answer<Response> {
     );
     let compute = {
         let (served, app, settings) = (Arc::clone(&served), Arc::clone(&app), Arc::clone(&settings));
-        move || {
+        move |_: &Going| {
             let block = read(&served, &bytes, form, &settings.limits)?;
             let predictions = served.predict(&block);
             app.metrics.predicted(&served, block.n_rows(), 0);
@@ -249,10 +250,14 @@ impl Rows<'_> {
     fn columns(&mut self, reader: &mut JsonReader<'_>) -> Answer<()> {
         let mut n_rows = None;
         let mut names = Vec::new();
+        let mut known = HashSet::new();
         reader.object(&mut String::new(), |reader, key| -> Answer<()> {
             let position = self.served.shape.position(key);
-            if names.iter().any(|name| name == key) {
+            if !known.insert(key.to_owned()) {
                 return Err(Refusal::bad("bad_json", format!("the column `{key}` is there twice")).in_column(key));
+            }
+            if names.len() == self.limits.columns {
+                return Err(Refusal::too_large(format!("a row has at most {} columns", self.limits.columns)));
             }
             names.push(key.to_owned());
             let mut count = 0;

@@ -7,12 +7,12 @@ mod options;
 
 use std::sync::Arc;
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 
-use crate::http::{Answering, Call, Response, content_type, json_response};
+use crate::http::{Answering, Call, Params, Response, content_type, json_response};
 use crate::model::{Entry, Wanted};
 use crate::refusal::{Answer, Refusal};
-use crate::work;
+use crate::work::{self, Going};
 
 use bulk::Media;
 use document::Document;
@@ -29,18 +29,26 @@ pub(crate) fn predict(call: Call) -> Answering {
 
 async fn run(call: Call) -> Answer<Response> {
     let catalog = call.app.catalog();
-    let entry = catalog.entry(call.param("name").unwrap_or_default())?;
+    let entry = catalog.entry(call.name())?;
     let options = Options::of_query(call.parts.uri.query())?;
-    let input = match content_type(&call.parts.headers)?.as_deref() {
-        // Whoever says nothing sends JSON, by far.
-        None | Some("application/json" | "text/json" | "application/x-www-form-urlencoded") => Media::Json,
-        Some(other) => Media::of_type(other).ok_or_else(|| unknown_type(other))?,
-    };
+    let input = input_type(&call.parts.headers)?;
     let output = Media::accepted(call.header(header::ACCEPT), input)?;
     match input {
         Media::Json => of_document(call, entry, options, output).await,
-        Media::Rows(format) => bulk::of_rows(call, entry, options, (format, output)).await,
+        Media::Rows(form) => bulk::of_rows(call, entry, options, (form, output)).await,
     }
+}
+
+/// How the rows of a request come.
+fn input_type(headers: &HeaderMap) -> Answer<Media> {
+    if headers.get(header::CONTENT_TYPE).is_some_and(|value| value == "application/json") {
+        return Ok(Media::Json);
+    }
+    Ok(match content_type(headers)?.as_deref() {
+        // Whoever says nothing sends JSON, by far.
+        None | Some("application/json" | "text/json" | "application/x-www-form-urlencoded") => Media::Json,
+        Some(other) => Media::of_type(other).ok_or_else(|| unknown_type(other))?,
+    })
 }
 
 fn unknown_type(found: &str) -> Box<Refusal> {
@@ -54,8 +62,11 @@ fn unknown_type(found: &str) -> Box<Refusal> {
 
 async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: Media) -> Answer<Response> {
     let Call { app, settings, parts, body, id, params, .. } = call;
+    // What is not there is not worth a long way.
+    entry.find(wanted(&params))?;
     let mut turn = work::queue(&app, &settings.limits, &parts.headers)?;
     let bytes = turn.read_whole(&parts.headers, body).await?;
+    turn.is_heavy(options.explain.is_some() || may_ask_for_more(&bytes));
     let served = Arc::clone(entry.choose(wanted(&params), |canary| {
         let of_document = options.key.is_none().then(|| document::key_of(&bytes)).flatten();
         let key = (options.key.as_deref().or(of_document.as_deref()), &parts.headers);
@@ -64,7 +75,7 @@ async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: M
     let compute = {
         let (served, app, entry, settings) =
             (Arc::clone(&served), Arc::clone(&app), Arc::clone(entry), Arc::clone(&settings));
-        move || {
+        move |_: &Going| {
             let document = Document::read(&served, &bytes, options, &settings.limits)?;
             let predictions = served.predict(&document.rows.block);
             app.metrics.predicted(&served, document.rows.block.n_rows(), document.bad.len());
@@ -76,17 +87,21 @@ async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: M
                     let (status, text) = answer::write(&served, document, predictions, &id)?;
                     Ok(json_response(status, text))
                 }
-                Media::Rows(format) => bulk::of_block(&served, document, predictions, (format, &id)),
+                Media::Rows(form) => bulk::of_block(&served, document, predictions, (form, &id)),
             }
         }
     };
     turn.compute(&served, compute).await
 }
 
+/// Whether a document may have options that take far longer than predictions.
+fn may_ask_for_more(bytes: &[u8]) -> bool {
+    ["\"explain\"", "\"flags\""].iter().any(|name| memchr::memmem::find(bytes, name.as_bytes()).is_some())
+}
+
 /// Which version a path names.
-pub(crate) fn wanted(params: &[(String, String)]) -> Wanted<'_> {
-    let find = |name: &str| params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    match (find("version"), find("alias")) {
+pub(crate) fn wanted(params: &Params) -> Wanted<'_> {
+    match (params.version.as_deref(), params.alias.as_deref()) {
         (Some(version), _) => Wanted::Version(version),
         (_, Some(alias)) => Wanted::Alias(alias),
         _ => Wanted::Any,

@@ -5,6 +5,9 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use tabwright_data::json_string;
 
+/// The code of what is refused because too much is asked.
+pub(crate) const OVERLOADED: &str = "overloaded";
+
 /// Which protocol a route speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -97,7 +100,7 @@ impl Refusal {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some((name, version)) = &self.model {
-            crate::http::name_model(headers, name, version);
+            crate::http::ModelHeaders::new(name, version).add(headers);
         }
         response
     }

@@ -130,7 +130,7 @@ impl Server {
 
     /// Serves until a signal ends it. `settings` reads what may have changed when a reload is asked for.
     pub async fn run(self, mut signals: mpsc::Receiver<Signal>, settings: ReadSettings) {
-        let Server { app, listener, options, loader, tls, mut asked, .. } = self;
+        let Server { app, listener, options, loader, tls, asked, .. } = self;
         let (phase, watched) = watch::channel(Phase::Serving);
         let listening = Listening {
             app: Arc::clone(&app),
@@ -143,23 +143,16 @@ impl Server {
         };
         let serving = tokio::spawn(http::serve(listening, watched));
         let needs_token = options.require_token || !(app.is_loopback || options.insecure);
-        let mut keeper =
-            Keeper { app: Arc::clone(&app), loader, tls, settings, needs_token, seen: None, complained: None };
-        let mut clock = tokio::time::interval(POLL);
-        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                signal = signals.recv() => match signal {
-                    Some(Signal::Reload) => match keeper.reload().await {
-                        Ok(()) => tracing::info!("reloaded"),
-                        Err(why) => tracing::warn!(why, "the reload failed; what was served before is served on"),
-                    },
-                    Some(Signal::End) | None => break,
-                },
-                Some(answer) = asked.recv() => drop(answer.send(keeper.reload().await)),
-                _ = clock.tick() => keeper.look().await,
+        let keeper = Keeper { app: Arc::clone(&app), loader, tls, settings, needs_token, seen: None, complained: None };
+        // On its own, so that a store that does not answer delays no end.
+        let keeping = tokio::spawn(keeper.keep(asked));
+        while let Some(Signal::Reload) = signals.recv().await {
+            let (answer, _) = oneshot::channel();
+            if app.reload.try_send(answer).is_err() {
+                tracing::warn!("a reload is under way already");
             }
         }
+        keeping.abort();
         tracing::info!("draining: answering what is under way");
         app.drain();
         let _ = phase.send(Phase::Draining);
@@ -200,6 +193,18 @@ struct Keeper {
 }
 
 impl Keeper {
+    /// Looks for changes, and reloads when it is asked to.
+    async fn keep(mut self, mut asked: mpsc::Receiver<oneshot::Sender<std::result::Result<(), String>>>) {
+        let mut clock = tokio::time::interval(POLL);
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(answer) = asked.recv() => drop(answer.send(self.reload().await)),
+                _ = clock.tick() => self.look().await,
+            }
+        }
+    }
+
     /// Looks up aliases and tokens. What cannot be taken up is said once, and what was served before is served on.
     async fn look(&mut self) {
         let outcome = self.try_look().await;
@@ -232,7 +237,7 @@ impl Keeper {
         }
         if self.seen.is_some() || self.is_outdated(&resolved) {
             let catalog = self.loader.load(&self.app.catalog(), false).await?;
-            self.take(catalog);
+            self.take(catalog, false);
         }
         self.seen = Some(resolved);
         Ok(())
@@ -247,7 +252,9 @@ impl Keeper {
         })
     }
 
-    fn take(&self, catalog: Catalog) {
+    /// Has a catalog served. `anew` forgets the shares of canaries that were set since.
+    fn take(&self, catalog: Catalog, anew: bool) {
+        let mut catalog = catalog;
         let before = self.app.catalog();
         for (name, entry) in &catalog.models {
             let was = before.models.get(name).map(|entry| entry.main.version.as_str());
@@ -255,14 +262,27 @@ impl Keeper {
                 tracing::info!(model = name, version = entry.main.version, before = was, "another version answers");
             }
         }
-        self.app.set_catalog(catalog);
+        self.app.metrics.models(&catalog);
+        self.app.change_catalog(|now| {
+            if !anew {
+                // A share may have been set while the models were read.
+                catalog.keep_shares(now);
+            }
+            (catalog, ())
+        });
     }
 
     /// Reads settings, files and certificates again.
     async fn reload(&mut self) -> std::result::Result<(), String> {
         let outcome = self.try_reload().await;
-        if outcome.is_err() {
-            self.app.metrics.failed_reload();
+        match &outcome {
+            Ok(()) => {
+                tracing::info!("reloaded; the address, the limit of connections and the logs stay until the next start")
+            }
+            Err(why) => {
+                self.app.metrics.failed_reload();
+                tracing::warn!(why, "the reload failed; what was served before is served on");
+            }
         }
         outcome
     }
@@ -273,6 +293,8 @@ impl Keeper {
             (Some(_), Some((certificate, key))) => Some(crate::tls::load(certificate, key)?),
             _ => None,
         };
+        let tokens = read_tokens(self.loader.store.as_ref(), &settings, self.needs_token).await;
+        let tokens = tokens.map_err(|e| e.to_string())?;
         let wanted = std::mem::replace(&mut self.loader.wanted, to_serve(&settings));
         let catalog = match self.loader.load(&self.app.catalog(), true).await {
             Ok(catalog) => catalog,
@@ -281,14 +303,12 @@ impl Keeper {
                 return Err(error.to_string());
             }
         };
-        let tokens = read_tokens(self.loader.store.as_ref(), &settings, self.needs_token).await;
-        let tokens = tokens.map_err(|e| e.to_string())?;
         if let (Some(sender), Some(tls)) = (&self.tls, tls) {
             sender.send_replace(tls);
         }
         self.app.set_tokens(tokens);
         self.app.set_settings(settings);
-        self.take(catalog);
+        self.take(catalog, true);
         Ok(())
     }
 }

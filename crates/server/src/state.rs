@@ -1,5 +1,7 @@
 //! What the server says about itself: health, metrics, models; and what may be changed while it runs.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use bytes::Bytes;
 use serde_json::json;
@@ -60,7 +62,7 @@ pub(crate) fn models(call: Call) -> Answering {
 /// `GET /v1/models/{name}`.
 pub(crate) fn model(call: Call) -> Answering {
     let catalog = call.app.catalog();
-    let entry = catalog.entry(call.param("name").unwrap_or_default());
+    let entry = catalog.entry(call.name());
     done(entry.and_then(|entry| json_of(&described(entry, &catalog))))
 }
 
@@ -105,26 +107,30 @@ fn described(entry: &Entry, catalog: &Catalog) -> serde_json::Value {
 /// `PUT /v1/models/{name}/canary`: another share, until the next reload.
 pub(crate) fn set_canary(call: Call) -> Answering {
     Box::pin(async move {
-        let name = call.param("name").unwrap_or_default().to_owned();
+        let name = call.name().to_owned();
         let Call { app, settings, parts, body, .. } = call;
-        let body = read_whole(&parts.headers, body, SMALL, settings.limits.request_time).await?;
+        let body = read_whole(&parts.headers, body, SMALL, settings.limits.request_time).await?.unpack()?;
         let share = share_of(&body)?;
         let changed = app.change_catalog(|catalog| {
-            let mut entry = Entry::clone(catalog.entry(&name)?);
-            let Some(canary) = &mut entry.canary else {
-                let message = format!("`{name}` has no canary; start the server with --canary {name}@ALIAS=SHARE");
-                return Err(Refusal::new(StatusCode::CONFLICT, "no_canary", message));
-            };
-            canary.share = share;
-            canary.is_set = true;
-            tracing::info!(model = name, share, "the share of the canary was set");
-            let mut models = catalog.models.clone();
-            let entry = std::sync::Arc::new(entry);
-            models.insert(name.clone(), std::sync::Arc::clone(&entry));
-            Ok((Catalog { models, default: catalog.default.clone() }, entry))
+            let mut catalog = Catalog { models: catalog.models.clone(), default: catalog.default.clone() };
+            let changed = with_share(&mut catalog, &name, share);
+            (catalog, changed)
         })?;
+        tracing::info!(model = name, share, "the share of the canary was set");
         json_of(&described(&changed, &app.catalog()))
     })
+}
+
+fn with_share(catalog: &mut Catalog, name: &str, share: f64) -> Answer<Arc<Entry>> {
+    catalog.entry(name)?;
+    let entry = catalog.models.get_mut(name).map(Arc::make_mut);
+    let Some(canary) = entry.and_then(|entry| entry.canary.as_mut()) else {
+        let message = format!("`{name}` has no canary; start the server with --canary {name}@ALIAS=SHARE");
+        return Err(Refusal::new(StatusCode::CONFLICT, "no_canary", message));
+    };
+    canary.share = share;
+    canary.is_set = true;
+    catalog.entry(name).map(Arc::clone)
 }
 
 fn share_of(body: &[u8]) -> Answer<f64> {
@@ -147,16 +153,15 @@ fn share_of(body: &[u8]) -> Answer<f64> {
 pub(crate) fn reload(call: Call) -> Answering {
     Box::pin(async move {
         let (answer, answered) = oneshot::channel();
-        let sent = call.app.reload.send(answer).await;
-        sent.map_err(|_| Refusal::internal(&"nothing reloads"))?;
+        let ending = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "the server is about to end");
+        call.app.reload.send(answer).await.map_err(|_| ending())?;
         match answered.await {
             Ok(Ok(())) => json_of(&json!({"status": "reloaded"})),
-            Ok(Err(why)) => {
-                tracing::warn!(why, "a reload failed; what was served before is served on");
+            Ok(Err(_)) => {
                 let message = "the change could not be taken up, what was served before is served on; the log says why";
                 Err(Refusal::new(StatusCode::CONFLICT, "not_reloaded", message))
             }
-            Err(_) => Err(Refusal::internal(&"the reload was given up")),
+            Err(_) => Err(ending()),
         }
     })
 }

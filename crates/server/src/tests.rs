@@ -1,4 +1,4 @@
-//! The server as callers meet it, without a socket: requests go into the router, answers come out.
+//! The server as callers meet it, without a socket: requests go in, answers come out.
 
 mod bulk;
 mod hostile;
@@ -6,6 +6,7 @@ mod motion;
 mod native;
 mod protocols;
 mod routes;
+mod wire;
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,10 +18,10 @@ use tabwright_core::Context;
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::example::{self, Example};
 use tabwright_model::artifact::Artifact;
-use tower::ServiceExt;
 
 use crate::app::{App, Beginning};
 use crate::auth::Tokens;
+use crate::http::RequestBody;
 use crate::id::Ids;
 use crate::model::{Catalog, Entry, Served};
 use crate::options::Changing;
@@ -87,7 +88,6 @@ fn rows(count: usize) -> Vec<Value> {
 /// A server in memory.
 struct Bench {
     app: Arc<App>,
-    router: axum::Router,
 }
 
 /// What came back.
@@ -134,7 +134,7 @@ fn entry(name: &str, versions: &[(&str, &Artifact)], aliases: &[(&str, &str)]) -
         aliases: aliases.iter().map(|(alias, version)| ((*alias).to_owned(), (*version).to_owned())).collect(),
         canary: None,
         shadow: None,
-        is_file: false,
+        file: None,
     })
 }
 
@@ -159,11 +159,11 @@ impl Bench {
         let ids = Ids::new().unwrap();
         let app =
             App::new(Beginning { catalog, settings, tokens, is_loopback: true, ids, continue_trace: None, reload });
-        Bench { router: crate::http::router(Arc::clone(&app)), app }
+        Bench { app }
     }
 
     async fn send(&self, request: Request<Body>) -> Back {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = crate::http::respond(Arc::clone(&self.app), request.map(RequestBody::given)).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
         Back { status: parts.status, headers: parts.headers, bytes }

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::{Bytes, BytesMut};
-use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 use tabwright_data::Spool;
 
 use super::RequestBody;
 use crate::refusal::{Answer, Refusal};
+
+/// Bytes that are unpacked at a time.
+const PIECE: usize = 64 << 10;
 
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,20 +62,58 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Answer<Option<String>> {
     Ok(Some(kind))
 }
 
-/// Reads a body whole, unpacked. `limit` holds for it packed and unpacked.
-pub(crate) async fn read_whole(headers: &HeaderMap, body: RequestBody, limit: u64, time: Duration) -> Answer<Bytes> {
+/// Reads a body whole, as it came; `limit` is of bytes.
+pub(crate) async fn read_whole(headers: &HeaderMap, body: RequestBody, limit: u64, time: Duration) -> Answer<Whole> {
     let packing = packing(headers)?;
     check_length(headers, limit)?;
-    let bytes = in_time(time, collect(body, limit)).await?;
-    let unpack: fn(&[u8], u64) -> Answer<Bytes> = match packing {
-        Packing::None => return Ok(bytes),
-        Packing::Gzip => |bytes, limit| unpack(flate2::read::MultiGzDecoder::new(bytes), limit),
-        Packing::Zstd => |bytes, limit| unpack(zstd::Decoder::with_buffer(bytes).map_err(|_| damaged())?, limit),
-    };
-    tokio::task::spawn_blocking(move || unpack(&bytes, limit)).await.map_err(|e| Refusal::internal(&e))?
+    let bytes = in_time(time, collect(body, limit, length(headers))).await?;
+    Ok(Whole { bytes, packing, limit })
 }
 
-async fn collect(mut body: RequestBody, limit: u64) -> Answer<Bytes> {
+/// A body that is in memory, and may be packed.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    bytes: Bytes,
+    packing: Packing,
+    limit: u64,
+}
+
+impl Whole {
+    /// Whether it takes work to unpack it.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.packing != Packing::None
+    }
+
+    /// Unpacks it; the limit holds for what comes out, too.
+    pub(crate) fn unpack(self) -> Answer<Bytes> {
+        if self.packing == Packing::None {
+            return Ok(self.bytes);
+        }
+        let mut out = Vec::new();
+        let reader = unpacking(self.packing, &self.bytes[..]).map_err(|_| damaged())?;
+        reader.take(self.limit + 1).read_to_end(&mut out).map_err(|_| damaged())?;
+        if out.len() as u64 > self.limit { Err(too_large(self.limit)) } else { Ok(out.into()) }
+    }
+}
+
+/// Unpacks while it is read.
+fn unpacking<'r>(packing: Packing, packed: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+    /// Memory that unpacking may take, as a power of two: what RFC 8878 asks every reader to grant.
+    const WINDOW: u32 = 23;
+    Ok(match packing {
+        Packing::None => Box::new(packed),
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+        Packing::Zstd => {
+            let mut decoder = zstd::Decoder::new(packed)?;
+            decoder.window_log_max(WINDOW)?;
+            Box::new(decoder)
+        }
+    })
+}
+
+async fn collect(mut body: RequestBody, limit: u64, length: Option<u64>) -> Answer<Bytes> {
+    /// Bytes for which room is made because a head says so: more has to come first.
+    const BELIEVED: u64 = 1 << 20;
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     let mut size = 0;
@@ -87,6 +127,7 @@ async fn collect(mut body: RequestBody, limit: u64) -> Answer<Bytes> {
             None => first = Some(data),
             Some(begun) => {
                 if rest.is_empty() {
+                    rest.reserve(length.unwrap_or(0).min(BELIEVED) as usize);
                     rest.extend_from_slice(begun);
                 }
                 rest.extend_from_slice(&data);
@@ -96,35 +137,60 @@ async fn collect(mut body: RequestBody, limit: u64) -> Answer<Bytes> {
     Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
 }
 
-fn unpack(reader: impl Read, limit: u64) -> Answer<Bytes> {
-    let mut out = Vec::new();
-    reader.take(limit + 1).read_to_end(&mut out).map_err(|_| damaged())?;
-    if out.len() as u64 > limit { Err(too_large(limit)) } else { Ok(out.into()) }
-}
-
-/// Reads a body of any size: in memory while it is small, in a temporary file beyond.
+/// Reads a body of any size, as it came: in memory while it is small, in a temporary file beyond.
 pub(crate) async fn spool(
     headers: &HeaderMap,
     mut body: RequestBody,
     (in_memory, limit): (usize, u64),
     time: Duration,
-) -> Answer<Spool> {
+) -> Answer<Spooled> {
     check_length(headers, limit)?;
-    let mut unpacker = Unpacker::new(packing(headers)?, in_memory, limit)?;
-    let mut size = 0;
+    let packing = packing(headers)?;
+    let mut spool = Spool::new(in_memory);
     let reading = async {
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| cut_off())?.into_data() else { continue };
-            size += data.len() as u64;
-            if size > limit {
+            if spool.size() + data.len() as u64 > limit {
                 return Err(too_large(limit));
             }
-            unpacker.write(&data)?;
+            spool.write_all(&data).map_err(|e| Refusal::internal(&e))?;
         }
         Ok(())
     };
     in_time(time, reading).await?;
-    unpacker.finish()
+    Ok(Spooled { spool, packing, in_memory, limit })
+}
+
+/// A body of any size that may be packed.
+#[derive(Debug)]
+pub(crate) struct Spooled {
+    spool: Spool,
+    packing: Packing,
+    in_memory: usize,
+    limit: u64,
+}
+
+impl Spooled {
+    /// Unpacks it, which takes as long as its content is large.
+    pub(crate) fn unpack(mut self) -> Answer<Spool> {
+        if self.packing == Packing::None {
+            return Ok(self.spool);
+        }
+        let mut out = Spool::new(self.in_memory);
+        let reader = unpacking(self.packing, self.spool.reader().map_err(|e| Refusal::internal(&e))?);
+        let mut reader = reader.map_err(|_| damaged())?.take(self.limit + 1);
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = reader.read(&mut piece).map_err(|_| damaged())?;
+            if read == 0 {
+                return Ok(out);
+            }
+            if out.size() + read as u64 > self.limit {
+                return Err(too_large(self.limit));
+            }
+            out.write_all(&piece[..read]).map_err(|e| Refusal::internal(&e))?;
+        }
+    }
 }
 
 async fn in_time<T>(time: Duration, reading: impl Future<Output = Answer<T>>) -> Answer<T> {
@@ -160,88 +226,4 @@ fn cut_off() -> Box<Refusal> {
 
 fn damaged() -> Box<Refusal> {
     Refusal::bad("damaged_body", "the body is not packed as the header `Content-Encoding` says, or it is damaged")
-}
-
-/// Bytes up to a limit.
-struct Bounded {
-    spool: Spool,
-    limit: u64,
-    is_over: bool,
-}
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.spool.size() + bytes.len() as u64 > self.limit {
-            self.is_over = true;
-            return Err(io::Error::other("too large"));
-        }
-        self.spool.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.spool.flush()
-    }
-}
-
-/// Unpacks a body while it comes.
-pub(crate) struct Unpacker(Unpacking);
-
-enum Unpacking {
-    None(Bounded),
-    Gzip(Box<MultiGzDecoder<Bounded>>),
-    Zstd(Box<zstd::stream::write::Decoder<'static, Bounded>>),
-}
-
-impl Unpacker {
-    fn new(packing: Packing, in_memory: usize, limit: u64) -> Answer<Self> {
-        let bounded = Bounded { spool: Spool::new(in_memory), limit, is_over: false };
-        Ok(Unpacker(match packing {
-            Packing::None => Unpacking::None(bounded),
-            Packing::Gzip => Unpacking::Gzip(Box::new(MultiGzDecoder::new(bounded))),
-            Packing::Zstd => {
-                let decoder = zstd::stream::write::Decoder::new(bounded).map_err(|e| Refusal::internal(&e))?;
-                Unpacking::Zstd(Box::new(decoder))
-            }
-        }))
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Answer<()> {
-        let written = match &mut self.0 {
-            Unpacking::None(out) => out.write_all(bytes),
-            Unpacking::Gzip(out) => out.write_all(bytes),
-            Unpacking::Zstd(out) => out.write_all(bytes),
-        };
-        written.map_err(|error| self.refusal(&error))
-    }
-
-    fn finish(mut self) -> Answer<Spool> {
-        let ended = match &mut self.0 {
-            Unpacking::None(_) => Ok(()),
-            Unpacking::Gzip(out) => out.try_finish(),
-            Unpacking::Zstd(out) => out.flush(),
-        };
-        ended.map_err(|error| self.refusal(&error))?;
-        match self.0 {
-            Unpacking::None(out) => Ok(out.spool),
-            Unpacking::Gzip(out) => out.finish().map(|out| out.spool).map_err(|_| damaged()),
-            Unpacking::Zstd(out) => Ok(out.into_inner().spool),
-        }
-    }
-
-    fn bounded(&self) -> &Bounded {
-        match &self.0 {
-            Unpacking::None(out) => out,
-            Unpacking::Gzip(out) => out.get_ref(),
-            Unpacking::Zstd(out) => out.get_ref(),
-        }
-    }
-
-    fn refusal(&self, error: &io::Error) -> Box<Refusal> {
-        let is_disk = error.raw_os_error().is_some();
-        match self.bounded() {
-            bounded if bounded.is_over => too_large(bounded.limit),
-            _ if is_disk => Refusal::internal(error),
-            _ => damaged(),
-        }
-    }
 }

@@ -1,33 +1,32 @@
 //! Connections: accepted up to a number, each with a time for the head of its requests, ended in order when the server drains.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::Service;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::RequestBody;
+use super::activity::{Activity, Sent, Verdict, Watched};
 use crate::app::App;
 
 /// Bytes that a connection holds of what it reads; also the largest head of a request.
 const BUFFER: usize = 64 << 10;
 /// Headers of a request, at most.
 const HEADERS: usize = 64;
-/// How long a connection without a request is left open when the server drains: what its caller sends in this time is answered.
-const IDLE: Duration = Duration::from_millis(500);
-/// How often a connection is looked at.
-const WATCH: Duration = Duration::from_secs(1);
+/// How often a connection is looked at, at least. When the server drains, a connection without a request is left open this long once
+/// or twice: what its caller sends in this time is answered.
+const WATCH: Duration = Duration::from_millis(500);
+/// A time is over after this many looks or more, so that it is kept to a quarter.
+const LOOKS: u32 = 4;
 /// How long is waited when the system has no more files to give.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,7 +67,6 @@ pub(crate) enum Phase {
 pub(crate) async fn serve(listening: Listening, mut phase: watch::Receiver<Phase>) {
     let Listening { app, listener, tls, connections, header_time, idle_time, drain_time } = listening;
     let open = Arc::new(tokio::sync::Semaphore::new(connections));
-    let router = super::router(Arc::clone(&app));
     let mut http = http1::Builder::new();
     // The time for a head is taken here: that of hyper would run while a connection waits for its next request as well.
     http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(BUFFER).max_headers(HEADERS);
@@ -77,8 +75,8 @@ pub(crate) async fn serve(listening: Listening, mut phase: watch::Receiver<Phase
     loop {
         let accepted = tokio::select! {
             biased;
-            accepted = listener.accept() => accepted,
             _ = phase.wait_for(|phase| *phase == Phase::Ending) => break,
+            accepted = listener.accept() => accepted,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -90,6 +88,10 @@ pub(crate) async fn serve(listening: Listening, mut phase: watch::Receiver<Phase
         };
         let Ok(permit) = Arc::clone(&open).try_acquire_owned() else {
             app.metrics.refuse_connection();
+            if tls.is_some() {
+                // Plain text would be no answer there.
+                continue;
+            }
             let message = "there are too many connections; come again in a second";
             tokio::spawn(refuse(stream, StatusCode::TOO_MANY_REQUESTS, "overloaded", message));
             continue;
@@ -98,7 +100,7 @@ pub(crate) async fn serve(listening: Listening, mut phase: watch::Receiver<Phase
         let _ = stream.set_nodelay(true);
         let connection = Connection {
             http: http.clone(),
-            router: router.clone(),
+            app: Arc::clone(&app),
             phase: phase.clone(),
             counted: app.metrics.connect(),
             times: (header_time, idle_time),
@@ -134,124 +136,9 @@ async fn refuse(mut stream: impl AsyncWrite + Unpin, status: StatusCode, code: &
     .await;
 }
 
-/// A stream that is still at hand when the connection over it has ended.
-struct Lent<T> {
-    stream: Arc<Mutex<T>>,
-    activity: Arc<Activity>,
-}
-
-/// What a connection is doing, in milliseconds since it began.
-struct Activity {
-    begun: Instant,
-    is_busy: AtomicBool,
-    /// When the first byte of a head came; 0 where none has come.
-    head: AtomicU64,
-    /// When it last had a request.
-    last: AtomicU64,
-}
-
-enum Verdict {
-    Fine,
-    TooSlow,
-    Idle,
-}
-
-impl Activity {
-    fn new() -> Self {
-        Activity {
-            begun: Instant::now(),
-            is_busy: AtomicBool::new(false),
-            head: AtomicU64::new(0),
-            last: AtomicU64::new(0),
-        }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
-    }
-
-    /// Bytes have come.
-    fn read(&self) {
-        if !self.is_busy.load(Ordering::Relaxed) && self.head.load(Ordering::Relaxed) == 0 {
-            self.head.store(self.now(), Ordering::Relaxed);
-        }
-    }
-
-    /// A head is complete.
-    fn begin(&self) {
-        self.is_busy.store(true, Ordering::Relaxed);
-        self.head.store(0, Ordering::Relaxed);
-    }
-
-    /// A request is answered.
-    fn end(&self) {
-        self.last.store(self.now(), Ordering::Relaxed);
-        self.is_busy.store(false, Ordering::Relaxed);
-    }
-
-    fn judge(&self, (header_time, idle_time): (Duration, Duration)) -> Verdict {
-        if self.is_busy.load(Ordering::Relaxed) {
-            return Verdict::Fine;
-        }
-        let now = self.now();
-        let is_over = |since: u64, time: Duration| u128::from(now.saturating_sub(since)) > time.as_millis();
-        match self.head.load(Ordering::Relaxed) {
-            0 if is_over(self.last.load(Ordering::Relaxed), idle_time) => Verdict::Idle,
-            head if head > 0 && is_over(head, header_time) => Verdict::TooSlow,
-            _ => Verdict::Fine,
-        }
-    }
-}
-
-impl<T> Lent<T> {
-    fn with<R>(&self, act: impl FnOnce(Pin<&mut T>) -> R) -> R
-    where
-        T: Unpin,
-    {
-        act(Pin::new(&mut *self.stream.lock().unwrap_or_else(PoisonError::into_inner)))
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Lent<T> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = self.with(|stream| stream.poll_read(cx, buffer));
-        if buffer.filled().len() > before {
-            self.activity.read();
-        }
-        read
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Lent<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.with(|stream| stream.poll_write(cx, bytes))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.with(|stream| stream.poll_write_vectored(cx, bytes))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.with(|stream| stream.is_write_vectored())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(|stream| stream.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(|stream| stream.poll_shutdown(cx))
-    }
-}
-
 struct Connection {
     http: http1::Builder,
-    router: Router,
+    app: Arc<App>,
     phase: watch::Receiver<Phase>,
     counted: crate::metrics::Counted,
     /// For a head, and without a request.
@@ -261,44 +148,47 @@ struct Connection {
 
 impl Connection {
     async fn run(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Connection { http, router, mut phase, counted, times, held } = self;
-        let stream = Arc::new(Mutex::new(stream));
-        let activity = Arc::new(Activity::new());
-        let lent = Lent { stream: Arc::clone(&stream), activity: Arc::clone(&activity) };
-        let router = TowerToHyperService::new(router);
+        let Connection { http, app, phase, counted, times: (header_time, idle_time), held } = self;
+        let watch = (header_time.min(idle_time) / LOOKS).clamp(Duration::from_millis(1), WATCH);
+        let activity = Arc::new(Activity::new(watch, header_time, idle_time));
         let service = {
             let activity = Arc::clone(&activity);
-            hyper::service::service_fn(move |request| {
-                activity.begin();
-                let (answer, activity) = (router.call(request), Arc::clone(&activity));
+            service_fn(move |request: Request<Incoming>| {
+                let busy = activity.begin();
+                let app = Arc::clone(&app);
                 async move {
-                    let answer = answer.await;
-                    activity.end();
-                    answer
+                    let (parts, body) = request.into_parts();
+                    let body = RequestBody::new(&parts.headers, body, busy.clone());
+                    let response = super::respond(app, Request::from_parts(parts, body)).await;
+                    Ok::<_, Infallible>(response.map(|body| Sent::new(body, busy)))
                 }
             })
         };
-        let served = http.serve_connection(TokioIo::new(lent), service);
-        let mut served = std::pin::pin!(served);
-        let mut is_asked_to_end = false;
-        let mut watch = tokio::time::interval(WATCH.min(times.0).max(Duration::from_millis(1)));
-        watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let watched = Watched::new(stream, Arc::clone(&activity));
+        let mut served = http.serve_connection(TokioIo::new(watched), service);
+        let mut clock = tokio::time::interval(watch);
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looks_while_draining = 0;
         let ended = loop {
             tokio::select! {
                 biased;
-                ended = served.as_mut() => break Some(ended),
-                _ = watch.tick() => match activity.judge(times) {
-                    Verdict::Fine => {}
-                    Verdict::TooSlow => break None,
-                    Verdict::Idle => served.as_mut().graceful_shutdown(),
-                },
-                _ = async {
-                    // A caller may be about to send: it is answered, and told to close.
-                    let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
-                    tokio::time::sleep(IDLE).await;
-                }, if !is_asked_to_end => {
-                    is_asked_to_end = true;
-                    served.as_mut().graceful_shutdown();
+                ended = &mut served => break Some(ended),
+                _ = clock.tick() => {
+                    match activity.look() {
+                        Verdict::Fine => {}
+                        Verdict::TooSlow => break None,
+                        Verdict::Idle => std::pin::Pin::new(&mut served).graceful_shutdown(),
+                        Verdict::Stuck => {
+                            tracing::debug!("a caller does not read its answer: the connection is closed");
+                            return;
+                        }
+                    }
+                    if *phase.borrow() != Phase::Serving {
+                        looks_while_draining += 1;
+                        if looks_while_draining == 2 {
+                            std::pin::Pin::new(&mut served).graceful_shutdown();
+                        }
+                    }
                 }
             }
         };
@@ -307,8 +197,8 @@ impl Connection {
             Some(Err(error)) => tracing::debug!(%error, "a connection broke"),
             None => {
                 let message = "the head of the request did not come in time";
-                let lent = Lent { stream, activity };
-                refuse(lent, StatusCode::REQUEST_TIMEOUT, "too_slow", message).await;
+                let stream = served.into_parts().io.into_inner().into_inner();
+                refuse(stream, StatusCode::REQUEST_TIMEOUT, "too_slow", message).await;
             }
         }
         drop((counted, held));

@@ -2,16 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::LazyLock;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{RawPathParams, Request, State};
-use axum::routing::{MethodFilter, on};
+use axum::http::Method;
 use tabwright_store::Scope;
 
-use super::call::{self, Call, Response};
-use crate::app::App;
+use super::call::{Call, Response};
 use crate::refusal::{Answer, Protocol};
 use crate::{documents, infer, mlflow, native, state};
 
@@ -32,6 +28,15 @@ impl Verb {
             Verb::Get => "GET",
             Verb::Post => "POST",
             Verb::Put => "PUT",
+        }
+    }
+
+    /// Whether a method is this one: what may be got may be asked for its head.
+    fn is(self, method: &Method) -> bool {
+        match self {
+            Verb::Get => method == Method::GET || method == Method::HEAD,
+            Verb::Post => method == Method::POST,
+            Verb::Put => method == Method::PUT,
         }
     }
 }
@@ -121,33 +126,76 @@ pub(crate) static ROUTES: &[Route] = {
     ]
 };
 
-/// The routes, ready to be called.
-pub(crate) fn router(app: Arc<App>) -> Router {
-    let mut router = Router::new();
-    for route in ROUTES {
-        let filter = match route.method {
-            Verb::Get => MethodFilter::GET,
-            Verb::Post => MethodFilter::POST,
-            Verb::Put => MethodFilter::PUT,
-        };
-        let handler = move |State(app): State<Arc<App>>, params: Params, request: Request<Body>| {
-            call::answer(app, route, params.0, request)
-        };
-        router = router.route(route.path, on(filter, handler));
+/// The routes by their paths: those of one path are its methods.
+static PATHS: LazyLock<matchit::Router<Vec<usize>>> = LazyLock::new(|| {
+    let mut paths = matchit::Router::new();
+    for (index, first) in ROUTES.iter().enumerate() {
+        let same = || (0..ROUTES.len()).filter(|&other| ROUTES[other].path == first.path);
+        if same().next() == Some(index) {
+            paths
+                .insert(first.path, same().collect())
+                .expect("invariant: paths of routes do not contradict each other");
+        }
     }
-    let unknown = |State(app): State<Arc<App>>, request: Request<Body>| call::unknown(app, request);
-    let other_method = |State(app): State<Arc<App>>, request: Request<Body>| call::other_method(app, request);
-    router.fallback(unknown).method_not_allowed_fallback(other_method).with_state(app)
+    paths
+});
+
+/// The parts of a path that have names.
+#[derive(Debug, Default)]
+pub(crate) struct Params {
+    /// Of a model.
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) alias: Option<String>,
 }
 
-/// The parts of a path that have names; nothing if they are no UTF-8.
-struct Params(Option<Vec<(String, String)>>);
+/// What a path and a method lead to.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A route, by its place in the table, and the parts of the path.
+    Route(usize, Params),
+    /// A route whose path is no text.
+    NoText,
+    /// A path with other methods.
+    OtherMethod(Vec<&'static str>),
+    Nothing,
+}
 
-impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Params {
-    type Rejection = std::convert::Infallible;
+/// Finds the route of a request.
+pub(super) fn find(method: &Method, path: &str) -> Found {
+    let Ok(matched) = PATHS.at(path) else { return Found::Nothing };
+    let Some(&index) = matched.value.iter().find(|&&index| ROUTES[index].method.is(method)) else {
+        return Found::OtherMethod(matched.value.iter().map(|&index| ROUTES[index].method.name()).collect());
+    };
+    let mut params = Params::default();
+    for (name, value) in matched.params.iter() {
+        let Ok(text) = percent_encoding::percent_decode_str(value).decode_utf8() else { return Found::NoText };
+        let part = match name {
+            "name" => &mut params.name,
+            "version" => &mut params.version,
+            _ => &mut params.alias,
+        };
+        *part = Some(text.into_owned());
+    }
+    Found::Route(index, params)
+}
 
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        Ok(Params(params.ok().map(|params| params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_methods_lead_to_routes() {
+        let Found::Route(index, params) = find(&Method::POST, "/v1/models/a%20b/versions/2/predict") else { panic!() };
+        assert_eq!((ROUTES[index].operation, params.name.as_deref()), ("predict", Some("a b")));
+        assert_eq!((params.version.as_deref(), params.alias), (Some("2"), None));
+        assert!(matches!(find(&Method::HEAD, "/health/live"), Found::Route(..)));
+        assert!(matches!(find(&Method::GET, "/v1/models/a/predict"), Found::OtherMethod(m) if m == ["POST"]));
+        assert!(matches!(find(&Method::GET, "/v1/models/%ff"), Found::NoText));
+        assert!(matches!(find(&Method::GET, "/v1/models/"), Found::Nothing));
+        for (index, route) in ROUTES.iter().enumerate() {
+            let method = Method::from_bytes(route.method.name().as_bytes()).unwrap();
+            assert!(matches!(find(&method, route.path), Found::Route(found, _) if found == index), "{}", route.path);
+        }
     }
 }

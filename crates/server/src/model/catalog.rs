@@ -2,6 +2,7 @@
 //! request that has begun keeps the version that it began with.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -33,8 +34,8 @@ pub(crate) struct Entry {
     pub(crate) canary: Option<Canary>,
     /// Another version that is asked as well, and whose answers nobody gets.
     pub(crate) shadow: Option<Shadow>,
-    /// Whether it is a file, which stands alone.
-    pub(crate) is_file: bool,
+    /// Where it comes from if it is a file, which stands alone.
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// A version that answers a share of the requests.
@@ -74,6 +75,20 @@ impl Catalog {
             let message = format!("no model `{}` is served here{near}; there are: {known}", shown(name));
             Refusal::new(StatusCode::NOT_FOUND, "unknown_model", message)
         })
+    }
+
+    /// Keeps the shares of canaries that were set in another catalog while it was served.
+    pub(crate) fn keep_shares(&mut self, other: &Catalog) {
+        for (name, entry) in &mut self.models {
+            let set = other.models.get(name).and_then(|entry| entry.canary.as_ref()).filter(|canary| canary.is_set);
+            if let Some(set) = set
+                && entry.canary.is_some()
+                && let Some(canary) = &mut Arc::make_mut(entry).canary
+            {
+                canary.share = set.share;
+                canary.is_set = true;
+            }
+        }
     }
 
     /// The model of a route that names none: the default, or the only one.

@@ -55,7 +55,7 @@ type Models = BTreeMap<String, Entry>;
 pub(crate) type Resolved = BTreeMap<String, String>;
 
 impl Loader {
-    /// Reads every model that is wanted. Versions that `before` has are taken from it, files are read again. `anew` says whether
+    /// Reads every model that is wanted. Versions that `before` has are taken from it. `anew` says whether files are read again, and
     /// shares of canaries that were set since are forgotten.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Loader {
         let mut catalog = Models::new();
         for source in &self.wanted.sources {
             match source {
-                Source::File(path) => add_file(&mut catalog, path)?,
+                Source::File(path) => add_file(&mut catalog, path, before, anew)?,
                 Source::Registered(reference) => self.add(&mut catalog, reference, before).await?,
             }
         }
@@ -152,8 +152,12 @@ impl Loader {
         };
         let number = served.version.clone();
         let entry = catalog.entry(reference.name.clone()).or_insert_with(|| Entry::new(Arc::clone(&served)));
-        if entry.is_file {
-            return Err(twice(&reference.name));
+        if let Some(file) = &entry.file {
+            let (name, file) = (&reference.name, file.display());
+            return Err(Error::Usage(format!(
+                "two models would be served as `{name}`: the registered one and {file}; a file goes by its name without the \
+                 ending, so rename it"
+            )));
         }
         entry.versions.insert(number.clone(), served);
         if let Which::Alias(alias) = &reference.which {
@@ -169,22 +173,31 @@ fn known(catalog: &Models, before: &Catalog, name: &str, number: &str) -> Option
     now.or_else(|| before.models.get(name)?.versions.get(number)).cloned()
 }
 
-fn add_file(catalog: &mut Models, path: &Path) -> Result<()> {
-    let artifact = tokio::task::block_in_place(|| file::load(path))?;
+fn add_file(catalog: &mut Models, path: &Path, before: &Catalog, anew: bool) -> Result<()> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let served = Arc::new(Served::new(&stem, "1", artifact).map_err(Error::Model)?);
-    let mut entry = Entry::new(Arc::clone(&served));
-    entry.is_file = true;
-    entry.versions.insert("1".into(), served);
-    match catalog.insert(stem.clone(), entry) {
-        Some(_) => Err(twice(&stem)),
-        None => Ok(()),
+    if let Some(other) = catalog.get(&stem) {
+        return Err(twice(&stem, path, other));
     }
+    let known = before.models.get(&stem).filter(|entry| !anew && entry.file.as_deref() == Some(path));
+    let served = match known {
+        Some(known) => Arc::clone(&known.main),
+        None => {
+            let artifact = tokio::task::block_in_place(|| file::load(path))?;
+            Arc::new(Served::new(&stem, "1", artifact).map_err(Error::Model)?)
+        }
+    };
+    let mut entry = Entry::new(Arc::clone(&served));
+    entry.file = Some(path.to_owned());
+    entry.versions.insert("1".into(), served);
+    catalog.insert(stem, entry);
+    Ok(())
 }
 
-fn twice(name: &str) -> Error {
+fn twice(name: &str, path: &Path, other: &Entry) -> Error {
+    let other = other.file.as_ref().map_or_else(|| "a registered model".to_owned(), |file| file.display().to_string());
+    let path = path.display();
     Error::Usage(format!(
-        "two models would be served as `{name}`; a file goes by its name without the ending: rename it"
+        "two models would be served as `{name}`: {other} and {path}; a file goes by its name without the ending, so rename it"
     ))
 }
 
@@ -196,7 +209,7 @@ fn served_entry<'c>(catalog: &'c mut Models, reference: &Reference) -> Result<&'
 
 impl Entry {
     fn new(main: Arc<Served>) -> Self {
-        Entry { main, versions: BTreeMap::new(), aliases: BTreeMap::new(), canary: None, shadow: None, is_file: false }
+        Entry { main, versions: BTreeMap::new(), aliases: BTreeMap::new(), canary: None, shadow: None, file: None }
     }
 
     fn of(&self, reference: &Reference) -> Result<Arc<Served>> {

@@ -12,6 +12,8 @@ use tabwright_model::contract::RowFlags;
 use tabwright_model::model::Model;
 use tabwright_model::pipeline::Scratch;
 
+use crate::http::ModelHeaders;
+use crate::metrics::OfModel;
 use crate::refusal::{Answer, Refusal};
 
 /// Rows that one thread predicts alone: handing less to others costs more than it saves.
@@ -28,6 +30,9 @@ pub(crate) struct Served {
     pub(crate) name: String,
     /// Its version; `1` for a file.
     pub(crate) version: String,
+    /// Both, as counters and answers have them.
+    pub(crate) labels_of_model: OfModel,
+    pub(crate) headers: ModelHeaders,
     pub(crate) artifact: Artifact,
     /// What its rows look like.
     pub(crate) shape: RowShape,
@@ -74,6 +79,8 @@ impl Served {
         Ok(Served {
             name: name.to_owned(),
             version: version.to_owned(),
+            labels_of_model: OfModel { model: name.to_owned(), version: version.to_owned() },
+            headers: ModelHeaders::new(name, version),
             shape,
             read,
             expected,

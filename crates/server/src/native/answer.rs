@@ -8,7 +8,12 @@ use tabwright_data::{BadRow, json_number, json_string};
 use super::document::Document;
 use super::options::{GivenIds, Options};
 use crate::model::{Served, quoted};
-use crate::refusal::Answer;
+use crate::refusal::{Answer, Refusal};
+
+/// Bytes of a JSON answer, at most.
+const LARGEST: usize = 256 << 20;
+/// Values for which reasons or flags are given at a time, at most.
+const MOST_CELLS: usize = 2_000_000;
 
 /// Rows that were predicted, with what an answer says of them.
 pub(crate) struct Part<'a> {
@@ -50,6 +55,7 @@ pub(crate) fn write(
 ) -> Answer<(StatusCode, String)> {
     let Document { options, rows, bad, column_ids } = document;
     let mut answer = JsonAnswer::new(served, options, id);
+    answer.expect(rows.block.n_rows());
     answer.push(Part {
         block: &rows.block,
         predictions,
@@ -81,14 +87,35 @@ impl<'s> JsonAnswer<'s> {
         }
     }
 
+    /// Makes room for so many rows.
+    fn expect(&mut self, n_rows: usize) {
+        /// Bytes of a prediction, about.
+        const PREDICTION: usize = 12;
+        /// Bytes of a probability, about.
+        const PROBABILITY: usize = 20;
+        /// Bytes around an id, with the number of its row.
+        const NUMBER: usize = 24;
+        self.predictions.reserve(n_rows * PREDICTION);
+        self.probabilities.reserve(n_rows * (2 + self.served.labels.len() * PROBABILITY));
+        self.ids.reserve(n_rows * (self.id.len() + NUMBER));
+    }
+
     /// How many rows there are so far.
     pub(crate) fn n_rows(&self) -> usize {
         self.rows
     }
 
     /// Appends rows.
+    ///
+    /// # Errors
+    /// If the rows cannot be explained, or the answer would be too large.
     pub(crate) fn push(&mut self, part: Part<'_>) -> Answer<()> {
         let n_rows = part.block.n_rows();
+        let cells = n_rows * part.block.columns().len();
+        if (self.options.explain.is_some() || self.options.flags) && cells > MOST_CELLS {
+            let message = "these are too many values to give reasons or flags for; send fewer rows at a time";
+            return Err(Refusal::too_large(message));
+        }
         let threshold = self.options.threshold.unwrap_or(self.served.model().threshold());
         for row in 0..n_rows {
             let is_bad = part.bad.binary_search(&(row as u32)).is_ok();
@@ -102,12 +129,25 @@ impl<'s> JsonAnswer<'s> {
         self.explain(&part)?;
         if self.options.flags {
             let flags = self.served.flags().of(part.block);
-            flags.iter().for_each(|flags| write_flags(&mut self.flags, flags));
+            for (row, flags) in flags.iter().enumerate() {
+                // What is wrong with a value is said already; that it is missing is not so.
+                let is_wrong = |flag: &Warning| {
+                    part.problems.iter().any(|problem| problem.row == row && problem.column == flag.column)
+                };
+                write_flags(&mut self.flags, flags.iter().filter(|flag| !is_wrong(flag)));
+            }
         }
         if !self.options.keep.is_empty() {
             for row in 0..n_rows {
                 write_kept(&mut self.kept, &self.options.keep, &part.kept, row);
+                if self.kept.len() > LARGEST {
+                    return Err(too_large());
+                }
             }
+        }
+        let parts = [&self.predictions, &self.probabilities, &self.ids, &self.errors, &self.reasons, &self.flags];
+        if parts.iter().map(|part| part.len()).sum::<usize>() + self.kept.len() > LARGEST {
+            return Err(too_large());
         }
         self.rows += n_rows;
         self.bad += part.bad.len();
@@ -190,7 +230,7 @@ impl<'s> JsonAnswer<'s> {
         let Some(most) = self.options.explain else { return Ok(()) };
         let (reasons, model) = (self.served.reasons()?, self.served.model());
         let all = reasons.of(model, part.block, &part.predictions, most);
-        let all = all.map_err(|e| crate::refusal::Refusal::bad("no_reasons", e.to_string()))?;
+        let all = all.map_err(|e| Refusal::bad("no_reasons", e.to_string()))?;
         let out = &mut self.reasons;
         for (row, reasons) in all.iter().enumerate() {
             separated(out);
@@ -260,6 +300,11 @@ impl<'s> JsonAnswer<'s> {
     }
 }
 
+fn too_large() -> Box<Refusal> {
+    let message = "the answer would be too large; send fewer rows at a time, or ask for CSV, JSON Lines or Arrow";
+    Refusal::too_large(message)
+}
+
 /// A problem of a row in one sentence.
 pub(crate) fn described(row: usize, problem: &BadRow) -> String {
     let found = if problem.found.is_empty() { String::new() } else { format!("`{}` is ", problem.found) };
@@ -275,10 +320,10 @@ fn separated(out: &mut String) {
     }
 }
 
-fn write_flags(out: &mut String, flags: &[Warning]) {
+fn write_flags<'w>(out: &mut String, flags: impl Iterator<Item = &'w Warning>) {
     separated(out);
     out.push('[');
-    for (index, flag) in flags.iter().enumerate() {
+    for (index, flag) in flags.enumerate() {
         out.push_str(if index > 0 { ",{\"code\":\"" } else { "{\"code\":\"" });
         out.push_str(flag.code.name());
         out.push_str("\",\"column\":");

@@ -20,7 +20,7 @@ use crate::http::{Call, Response, json_response, spool};
 use crate::model::{Entry, Served};
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
-use crate::work;
+use crate::work::{self, Going};
 
 /// Bytes of a body, or of an answer, that are held in memory.
 pub(crate) const IN_MEMORY: usize = 8 << 20;
@@ -40,8 +40,23 @@ pub(crate) enum Media {
     /// One document.
     Json,
     /// Row by row.
-    Rows(Format),
+    Rows(Form),
 }
+
+/// The form of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) format: Format,
+    /// Whether Arrow is a file, with a table of contents at its end, and no stream.
+    is_arrow_file: bool,
+}
+
+const fn rows(format: Format) -> Media {
+    Media::Rows(Form { format, is_arrow_file: false })
+}
+
+/// The type of Arrow as a file.
+const ARROW_FILE: &str = "application/vnd.apache.arrow.file";
 
 impl Media {
     /// By the name of a type.
@@ -52,24 +67,25 @@ impl Media {
             | "application/ndjson"
             | "application/jsonl"
             | "application/x-jsonlines"
-            | "application/jsonlines" => Media::Rows(Format::Jsonl),
-            "text/csv" | "application/csv" => Media::Rows(Format::Csv),
-            "application/vnd.apache.arrow.stream" | "application/vnd.apache.arrow.file" => Media::Rows(Format::Arrow),
-            "application/vnd.apache.parquet" => Media::Rows(Format::Parquet),
+            | "application/jsonlines" => rows(Format::Jsonl),
+            "text/csv" | "application/csv" => rows(Format::Csv),
+            "application/vnd.apache.arrow.stream" => rows(Format::Arrow),
+            ARROW_FILE => Media::Rows(Form { format: Format::Arrow, is_arrow_file: true }),
+            "application/vnd.apache.parquet" => rows(Format::Parquet),
             _ => return None,
         })
     }
 
     /// What a caller accepts; the first that is known of the types in the header, or as the rows came.
     pub(super) fn accepted(header: Option<&str>, input: Media) -> Answer<Self> {
-        let Some(header) = header.filter(|h| !h.trim().is_empty()) else { return Ok(input) };
+        let Some(header) = header.filter(|h| !h.trim().is_empty() && *h != "*/*") else { return Ok(input) };
         for part in header.split(',') {
             let name = part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             if name == "*/*" || name == "application/*" {
                 return Ok(input);
             }
             if name == "text/*" {
-                return Ok(Media::Rows(Format::Csv));
+                return Ok(rows(Format::Csv));
             }
             if let Some(media) = Media::of_type(&name) {
                 return Ok(media);
@@ -81,8 +97,9 @@ impl Media {
     }
 }
 
-fn type_of(format: Format) -> &'static str {
-    match format {
+fn type_of(form: Form) -> &'static str {
+    match form.format {
+        Format::Arrow if form.is_arrow_file => ARROW_FILE,
         Format::Csv => "text/csv; charset=utf-8",
         Format::Jsonl => "application/x-ndjson",
         Format::Parquet => "application/vnd.apache.parquet",
@@ -95,27 +112,39 @@ pub(super) async fn of_rows(
     call: Call,
     entry: &Arc<Entry>,
     options: Options,
-    (format, output): (Format, Media),
+    (Form { format, .. }, output): (Form, Media),
 ) -> Answer<Response> {
     let Call { app, settings, parts, body, id, params, .. } = call;
     let limits = &settings.limits;
     // Parquet is read from its end.
     let in_memory = if format == Format::Parquet { 0 } else { IN_MEMORY };
+    if let Media::Rows(_) = output {
+        options.check_for_rows()?;
+    }
+    // What is not there is not worth a long way.
+    entry.find(super::wanted(&params))?;
     let mut turn = work::queue_rows(&app, limits)?;
     let body = turn.reading(spool(&parts.headers, body, (in_memory, limits.bulk_body), limits.request_time)).await?;
-    if body.size() == 0 {
-        return Err(Refusal::bad("empty_body", "the body is empty; a header and rows are needed"));
-    }
-    let input = body.into_input("the body", format);
     let served = Arc::clone(entry.choose(super::wanted(&params), |canary| {
         work::standing(&app.ids, canary, (options.key.as_deref(), &parts.headers), |_| None)
     })?);
     let compute = {
         let (served, app, settings, entry) =
             (Arc::clone(&served), Arc::clone(&app), Arc::clone(&settings), Arc::clone(entry));
-        move || -> Answer<Response> {
+        move |going: &Going| -> Answer<Response> {
             options.check(&served)?;
-            let asked = Asked { served: &served, input: &input, options: &options, limits: &settings.limits, id: &id };
+            let body = body.unpack()?;
+            if body.size() == 0 {
+                return Err(Refusal::bad("empty_body", "the body is empty; a header and rows are needed"));
+            }
+            let asked = Asked {
+                served: &served,
+                input: &body.into_input("the body", format),
+                options: &options,
+                limits: &settings.limits,
+                id: &id,
+                going,
+            };
             // Blocks of the same columns; a version that reads others has nothing to compare.
             let is_comparable = entry.shadow.as_ref().is_none_or(|shadow| shadow.served.expected == served.expected);
             if let Some(shadow) = entry.shadow.as_ref().filter(|_| !is_comparable && Arc::ptr_eq(&served, &entry.main))
@@ -134,10 +163,7 @@ pub(super) async fn of_rows(
             };
             match output {
                 Media::Json => asked.as_document(&mut seen),
-                Media::Rows(format) => {
-                    options.check_for_rows()?;
-                    asked.as_rows(format, &mut seen)
-                }
+                Media::Rows(form) => asked.as_rows(form, &mut seen),
             }
         }
     };
@@ -153,6 +179,7 @@ struct Asked<'a> {
     options: &'a Options,
     limits: &'a Limits,
     id: &'a str,
+    going: &'a Going,
 }
 
 impl Asked<'_> {
@@ -177,6 +204,7 @@ impl Asked<'_> {
     fn as_document(&self, seen: &mut Seen<'_>) -> Answer<Response> {
         let mut answer = JsonAnswer::new(self.served, self.options.clone(), self.id);
         for block in self.open()? {
+            self.going.check()?;
             let block = block.map_err(unreadable)?;
             let bad = bad_rows(&block.bad);
             if answer.n_rows() + block.block.n_rows() > self.limits.rows {
@@ -196,19 +224,20 @@ impl Asked<'_> {
 
     /// The rows as a file would have them. Where some cannot be used, a column says why; whether there are any is known at the end,
     /// so then all is read once more.
-    fn as_rows(&self, format: Format, seen: &mut Seen<'_>) -> Answer<Response> {
-        match self.written(format, false, seen)? {
+    fn as_rows(&self, form: Form, seen: &mut Seen<'_>) -> Answer<Response> {
+        match self.written(form, false, seen)? {
             Some(response) => Ok(response),
-            None => self.written(format, true, &mut |_, _, _| {})?.ok_or_else(|| Refusal::internal(&"rows changed")),
+            None => self.written(form, true, &mut |_, _, _| {})?.ok_or_else(|| Refusal::internal(&"rows changed")),
         }
     }
 
-    fn written(&self, format: Format, with_errors: bool, seen: &mut Seen<'_>) -> Answer<Option<Response>> {
+    fn written(&self, form: Form, with_errors: bool, seen: &mut Seen<'_>) -> Answer<Option<Response>> {
         let stream = self.open()?;
-        let mut out = Out::new(self.served, self.keep_kinds(stream.keep()), format, with_errors)?;
+        let mut out = Out::new(self.served, self.keep_kinds(stream.keep()), form, with_errors)?;
         let mut rows = 0;
         let mut has_bad = false;
         for block in stream {
+            self.going.check()?;
             let block = block.map_err(unreadable)?;
             let bad = bad_rows(&block.bad);
             let predictions = self.served.predict(&block.block);
@@ -230,7 +259,7 @@ impl Asked<'_> {
         if has_bad && !with_errors {
             return Ok(None);
         }
-        out.finish(format, self.id).map(Some)
+        out.finish(form, self.id).map(Some)
     }
 
     /// The columns that are carried through; ids come first, under their own name.
@@ -249,7 +278,7 @@ pub(super) fn of_block(
     served: &Served,
     document: Document,
     predictions: Predictions,
-    (format, id): (Format, &str),
+    (form, id): (Form, &str),
 ) -> Answer<Response> {
     let Document { options, rows, bad, column_ids } = document;
     options.check_for_rows()?;
@@ -265,9 +294,9 @@ pub(super) fn of_block(
     let kept = options.keep.iter().cloned().zip(rows.kept.iter().map(text));
     let (names, keep): (Vec<String>, Vec<Column>) = ids.into_iter().chain(kept).unzip();
     let kinds = names.into_iter().map(|name| (name, Kind::Text)).collect();
-    let mut out = Out::new(served, kinds, format, !bad.is_empty())?;
+    let mut out = Out::new(served, kinds, form, !bad.is_empty())?;
     out.push(served, Filled { keep, predictions, problems: &rows.bad, bad: &bad, first: 0 }, &options)?;
-    out.finish(format, id)
+    out.finish(form, id)
 }
 
 /// A JSON value as plain text.
@@ -301,14 +330,14 @@ struct Out {
 }
 
 impl Out {
-    fn new(served: &Served, keep: Vec<(String, Kind)>, format: Format, with_errors: bool) -> Answer<Self> {
+    fn new(served: &Served, keep: Vec<(String, Kind)>, form: Form, with_errors: bool) -> Answer<Self> {
         let layout = Layout::new(served.model(), &keep).map_err(|e| Refusal::bad("bad_option", e.to_string()))?;
         let mut columns = layout.columns().to_vec();
         if with_errors {
             columns.push(tabwright_data::WriteColumn { name: ERROR.into(), kind: Kind::Text });
         }
         let file = Shared(Arc::new(Mutex::new(SpooledTempFile::new(IN_MEMORY))));
-        let writer = writer_to(Box::new(file.clone()), "the answer", format, &columns);
+        let writer = writer_to(Box::new(file.clone()), "the answer", (form.format, form.is_arrow_file), &columns);
         let writer = writer.map_err(|e| {
             if e.is_usage() { Refusal::bad("bad_option", e.to_string()) } else { Refusal::internal(&e) }
         })?;
@@ -333,14 +362,14 @@ impl Out {
         self.writer.write(&columns.iter().collect::<Vec<_>>()).map_err(|e| Refusal::internal(&e))
     }
 
-    fn finish(self, format: Format, id: &str) -> Answer<Response> {
+    fn finish(self, form: Form, id: &str) -> Answer<Response> {
         if self.bad == self.rows {
             let first = self.first_problem.unwrap_or_default();
             let message = format!("no row could be used; the first problem: {first}");
             return Err(Refusal::unusable("unusable_rows", message));
         }
         self.writer.finish().map_err(|e| Refusal::internal(&e))?;
-        let mut response = self.file.into_response(type_of(format)).map_err(|e| Refusal::internal(&e))?;
+        let mut response = self.file.into_response(type_of(form)).map_err(|e| Refusal::internal(&e))?;
         let headers = response.headers_mut();
         headers.insert(HeaderName::from_static("x-rows"), HeaderValue::from(self.rows));
         headers.insert(HeaderName::from_static("x-unusable-rows"), HeaderValue::from(self.bad));

@@ -234,35 +234,43 @@ pub(crate) fn key_of(bytes: &[u8]) -> Option<String> {
 
 /// The value of a column in the first row of a document, as text: the key of a canary.
 pub(crate) fn value_of(bytes: &[u8], column: &str) -> Option<String> {
-    fn walk(reader: &mut JsonReader<'_>, column: &str) -> Result<(), Stop> {
-        match reader.kind()? {
-            Some(JsonKind::Array) => reader.array(|reader| {
-                walk(reader, column)?;
-                // The first row alone counts.
-                Err(Stop::Found(None))
-            }),
-            Some(JsonKind::Object) => reader.object(&mut String::new(), |reader, key| {
-                let kind = reader.kind()?;
-                if key == column && !matches!(kind, Some(JsonKind::Array | JsonKind::Object)) {
-                    return Err(Stop::Found(match reader.value(&mut String::new())? {
-                        JsonValue::String(text) | JsonValue::Number(text) => Some(text.to_owned()),
-                        JsonValue::Boolean(value) => Some(value.to_string()),
-                        JsonValue::Null => None,
-                    }));
-                }
-                match ROWS.contains(&key) && kind == Some(JsonKind::Array) {
-                    true => walk(reader, column),
-                    false => Ok(reader.skip()?),
-                }
-            }),
-            _ => Ok(reader.skip()?),
-        }
-    }
     let mut reader = JsonReader::new(std::str::from_utf8(bytes).ok()?);
-    match walk(&mut reader, column) {
+    let walked = match reader.kind().ok()? {
+        Some(JsonKind::Array) => value_of_first(&mut reader, column),
+        Some(JsonKind::Object) => reader.object(&mut String::new(), |reader, key| {
+            match ROWS.contains(&key) && reader.kind()? == Some(JsonKind::Array) {
+                true => value_of_first(reader, column),
+                false => value_if(reader, key == column),
+            }
+        }),
+        _ => return None,
+    };
+    match walked {
         Err(Stop::Found(value)) => value,
         _ => None,
     }
+}
+
+/// The value of a column in the first of the rows of an array: the others do not count.
+fn value_of_first(reader: &mut JsonReader<'_>, column: &str) -> Result<(), Stop> {
+    reader.array(|reader| {
+        if reader.kind()? == Some(JsonKind::Object) {
+            reader.object(&mut String::new(), |reader, key| value_if(reader, key == column))?;
+        }
+        Err(Stop::Found(None))
+    })
+}
+
+/// Ends a walk with a plain value if it is the one, else passes over it.
+fn value_if(reader: &mut JsonReader<'_>, is_it: bool) -> Result<(), Stop> {
+    if !is_it || matches!(reader.kind()?, Some(JsonKind::Array | JsonKind::Object)) {
+        return Ok(reader.skip()?);
+    }
+    Err(Stop::Found(match reader.value(&mut String::new())? {
+        JsonValue::String(text) | JsonValue::Number(text) => Some(text.to_owned()),
+        JsonValue::Boolean(value) => Some(value.to_string()),
+        JsonValue::Null => None,
+    }))
 }
 
 #[cfg(test)]
@@ -277,6 +285,10 @@ mod tests {
         assert_eq!(find(r#"{"a": 1, "id": true}"#).as_deref(), Some("true"));
         assert_eq!(find(r#"[{"a": 7}, {"id": 8}]"#), None);
         assert_eq!(find("[{"), None);
+        for nested in ["[".repeat(200_000), "{\"rows\":".repeat(100_000), "{\"a\":".repeat(100_000)] {
+            assert_eq!(find(&nested), None);
+            assert_eq!(key_of(nested.as_bytes()), None);
+        }
         assert_eq!(key_of(br#"{"rows": [{"key": "no"}], "key": "yes"}"#).as_deref(), Some("yes"));
         assert_eq!(key_of(br#"{"key": "a column"}"#), None);
     }

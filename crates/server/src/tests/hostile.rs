@@ -156,6 +156,66 @@ fn arrow() -> Vec<u8> {
     std::fs::read(file).unwrap()
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packed_bodies_are_unpacked_within_limits_and_to_their_end() {
+    let settings = Changing {
+        limits: crate::options::Limits { body: 1 << 20, bulk_body: 8 << 20, ..Default::default() },
+        ..Changing::default()
+    };
+    let churn = entry("churn", &[("1", &fixture().churn)], &[]);
+    let bench = Bench::serving(
+        Catalog { models: [("churn".to_owned(), churn)].into(), default: None },
+        settings,
+        Tokens::default(),
+    );
+    let send = async |content_type: &str, packing: &str, body: Vec<u8>| {
+        let headers = [("content-type", content_type), ("content-encoding", packing)];
+        bench.post_with("/v1/models/churn/predict", &headers, body).await
+    };
+    let (table, copies) = (table(), 40);
+    let (header, lines) = table.split_once('\n').unwrap();
+    let table = format!("{header}\n{}", lines.repeat(copies));
+    let packed = [("zstd", zstd::encode_all(table.as_bytes(), 3).unwrap()), ("gzip", gzip(table.as_bytes()))];
+    for (packing, bytes) in &packed {
+        let whole = send("text/csv", packing, bytes.clone()).await.is(200);
+        assert_eq!(whole.text().lines().count(), 1 + ROWS * copies);
+        for part in [1, 2, 3] {
+            let cut = bytes[..bytes.len() * part / 4].to_vec();
+            send("text/csv", packing, cut).await.is(400).says("damaged_body", "damaged");
+        }
+    }
+    // A few bytes that are many.
+    let spaces = vec![b' '; 16 << 20];
+    for (packing, bytes) in [("zstd", zstd::encode_all(&spaces[..], 3).unwrap()), ("gzip", gzip(&spaces))] {
+        assert!(bytes.len() < 64 << 10);
+        send("text/csv", packing, bytes.clone()).await.is(413);
+        send("application/json", packing, bytes).await.is(413);
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+#[tokio::test]
+async fn answers_that_would_be_far_larger_than_what_is_asked_are_refused() {
+    let bench = Bench::new();
+    let mut all = rows(1);
+    all.resize(99_000, json!({}));
+    for option in ["explain", "flags"] {
+        let back = bench.predict(&json!({"rows": all, option: true})).await.is(413);
+        back.says("too_large", "fewer rows");
+    }
+    let keep: Vec<&str> = vec!["last_note"; 20_000];
+    let mut row = rows(1).remove(0);
+    row["last_note"] = "x".repeat(20_000).into();
+    let back = bench.predict(&json!({"rows": [row], "keep": keep})).await;
+    assert!(back.status.is_client_error(), "{}", back.status);
+}
+
 #[tokio::test]
 async fn names_and_headers_that_mean_harm_are_refused() {
     let bench = Bench::new();

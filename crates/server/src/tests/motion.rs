@@ -49,6 +49,15 @@ async fn a_canary_gets_its_share_and_a_key_always_the_same_version() {
         let change = Request::put("/v1/models/churn/canary").header("host", "localhost").body(Body::from(body));
         bench.send(change.unwrap()).await.is(400);
     }
+    // Who looks for aliases meanwhile brings no share back; who reads the settings anew does.
+    let (now, mut loaded) = (bench.app.catalog(), crate::model::Catalog::default());
+    let mut before = Entry::clone(&now.models["churn"]);
+    before.canary.as_mut().unwrap().share = 0.25;
+    before.canary.as_mut().unwrap().is_set = false;
+    loaded.models.insert("churn".into(), Arc::new(before));
+    loaded.keep_shares(&now);
+    let kept = loaded.models["churn"].canary.clone().unwrap();
+    assert!(kept.share == 0.5 && kept.is_set);
     let none = with(|_| {});
     let change =
         Request::put("/v1/models/churn/canary").header("host", "localhost").body(Body::from("{\"share\": 0.5}"));

@@ -92,7 +92,13 @@ async fn browsers_of_allowed_origins_may_ask() {
     };
     let allowed = bench.send(ask("https://app.example")).await.is(204);
     assert_eq!(allowed.headers["access-control-allow-origin"], "https://app.example");
+    assert_eq!(allowed.headers["allow"], "POST");
     bench.send(ask("https://evil.example")).await.is(403);
+    let plain = Request::builder().method("OPTIONS").uri("/metrics").header("host", "localhost");
+    assert_eq!(bench.send(plain.body(Body::empty()).unwrap()).await.is(204).headers["allow"], "GET");
+    let other =
+        bench.post("/metrics", "text/plain", "").await.is(405).says("other_method", "POST is not for this path");
+    assert_eq!(other.headers["allow"], "GET");
 }
 
 #[tokio::test]
