@@ -1,6 +1,6 @@
 //! JSON Lines files as a stream of blocks.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use crate::csv::cut::{Cutter, TextPiece};
 use crate::csv::open::checked;
@@ -23,10 +23,10 @@ pub(super) fn open(inputs: &[Input], request: &StreamRequest, options: &ReadOpti
     let choice = Choice::named(options.encoding.as_deref())?;
     let mut extra = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
-        let mut keys = keys(input, choice, Some(SAMPLE))?;
+        let mut keys = keys(input, choice, Some(SAMPLE), options)?;
         if check_columns(input.name(), &keys, request).is_err() {
             // A key that is rare may come later: only the whole file can say that it is missing.
-            keys = self::keys(input, choice, None)?;
+            keys = self::keys(input, choice, None, options)?;
             check_columns(input.name(), &keys, request)?;
         }
         if index == 0 {
@@ -41,24 +41,27 @@ pub(super) fn open(inputs: &[Input], request: &StreamRequest, options: &ReadOpti
 }
 
 /// The keys of a file, or of its first lines.
-fn keys(input: &Input, choice: Choice, lines: Option<usize>) -> Result<Vec<String>> {
+fn keys(input: &Input, choice: Choice, lines: Option<usize>, options: &ReadOptions) -> Result<Vec<String>> {
     let mut cutter = Cutter::new(TextSource::open(input, choice)?, LINES, (0, input.name()));
-    let mut keys = BTreeSet::new();
+    let mut keys = HashSet::new();
     let mut order = Vec::new();
     let mut scratch = Scratch::default();
-    while let Some(piece) = cutter.next_by_records(lines.unwrap_or(SAMPLE))? {
+    let mut rest = lines.unwrap_or(usize::MAX);
+    while let Some(piece) = cutter.next_by_records(SAMPLE, super::BATCH_BYTES)? {
         let text = String::from_utf8_lossy(&piece.bytes);
         for line in text.split('\n').filter(|l| !l.trim().is_empty()) {
+            rest = rest.saturating_sub(1);
             // What is wrong with a line is told when its rows are read.
             let _ = object(line, &mut scratch, |key, _| {
-                if !keys.contains(key) {
+                if order.len() <= options.most_columns && !keys.contains(key) {
                     keys.insert(key.to_owned());
                     order.push(key.to_owned());
                 }
                 Ok(())
             });
         }
-        if lines.is_some() {
+        options.check_width(input.name(), order.len())?;
+        if rest == 0 {
             break;
         }
         cutter.compact();
@@ -91,7 +94,7 @@ impl Batched for JsonBatches {
         loop {
             if let Some(cutter) = &mut self.cutter {
                 cutter.compact();
-                if let Some(piece) = cutter.next_by_records(self.shape.request.batch_size)? {
+                if let Some(piece) = cutter.next_by_records(self.shape.request.batch_size, self.shape.request.batch_bytes)? {
                     let before = self.lines;
                     self.lines += memchr::memchr_iter(b'\n', &piece.bytes).count() as u64;
                     return Ok(Some((piece, before)));
@@ -119,7 +122,8 @@ impl Batched for JsonBatches {
                 return Err(error.shift_lines(lines_before));
             }
         };
-        let mut slots = Slots::new(&shape.request, shape.request.batch_size.min(text.len()));
+        let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1;
+        let mut slots = Slots::new(&shape.request, shape.request.batch_size.min(lines));
         let mut scratch = Scratch::default();
         let (mut places, mut ranges) = (Vec::new(), Vec::new());
         let mut start = 0;

@@ -84,12 +84,50 @@ pub struct RowBuilder<'s> {
     /// Which of the expected columns were met in any row.
     met: Vec<bool>,
     others: Vec<String>,
-    keep: Vec<String>,
-    kept: Vec<Vec<Option<String>>>,
+    keep: Keep,
     key: String,
     value: String,
     most_columns: usize,
     is_too_wide: bool,
+}
+
+/// The columns that are carried through.
+#[derive(Debug)]
+struct Keep {
+    names: Vec<String>,
+    /// A column may be there twice: among those to keep, and as that of the ids.
+    indices: HashMap<String, Vec<usize>>,
+    values: Vec<Vec<Option<String>>>,
+    /// Which of them were met in any row.
+    met: Vec<bool>,
+}
+
+impl Keep {
+    fn new(names: &[String]) -> Self {
+        let mut indices: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, name) in names.iter().enumerate() {
+            indices.entry(name.clone()).or_default().push(index);
+        }
+        Keep { names: names.to_vec(), indices, values: vec![Vec::new(); names.len()], met: vec![false; names.len()] }
+    }
+
+    /// Takes a value as it is written, if it is of a column to keep and the first of its row.
+    fn take(&mut self, key: &str, written: &str, row: usize) {
+        let Some(indices) = self.indices.get(key) else { return };
+        let written = written.trim();
+        for &index in indices {
+            self.met[index] = true;
+            if self.values[index].len() == row {
+                self.values[index].push((written != "null").then(|| written.to_owned()));
+            }
+        }
+    }
+
+    fn end_row(&mut self, rows: usize) {
+        for values in &mut self.values {
+            values.resize(rows, None);
+        }
+    }
 }
 
 /// Rows that were collected.
@@ -97,7 +135,7 @@ pub struct RowBuilder<'s> {
 pub struct ReadRows {
     /// The expected columns, in order.
     pub block: Block,
-    /// For each column to keep, its values as they were written in JSON; nothing where a row lacks it.
+    /// For each column to keep, its values as they were written in JSON; nothing where a row lacks it or has null there.
     pub kept: Vec<Vec<Option<String>>>,
     /// What is wrong, in the order of the rows. A row may occur more than once.
     pub bad: Vec<BadRow>,
@@ -113,8 +151,7 @@ impl<'s> RowBuilder<'s> {
             rows: 0,
             met: vec![false; shape.expected.len()],
             others: Vec::new(),
-            keep: keep.to_vec(),
-            kept: vec![Vec::new(); keep.len()],
+            keep: Keep::new(keep),
             key: String::new(),
             value: String::new(),
             most_columns: usize::MAX,
@@ -241,18 +278,20 @@ impl<'s> RowBuilder<'s> {
         self.bad.push(BadRow { row: self.rows, column: column.map(str::to_owned), found, message });
     }
 
-    /// The expected columns that no row has, each with the name that may have been meant.
-    pub fn missing(&self) -> Vec<(&str, String)> {
+    /// The expected columns that no row has.
+    pub fn missing(&self) -> Vec<&str> {
         let absent = self.shape.expected.iter().zip(&self.met).filter(|(_, met)| !**met);
-        absent
-            .map(|((name, _), _)| (&**name, suggest::did_you_mean(name, self.others.iter().map(String::as_str))))
-            .collect()
+        absent.map(|((name, _), _)| &**name).collect()
     }
 
-    /// The first of the columns to keep that no row has.
+    /// The name that may have been meant for one that is missing, as messages have it; empty if there is none.
+    pub fn hint(&self, missing: &str) -> String {
+        suggest::did_you_mean(missing, self.others.iter().map(String::as_str))
+    }
+
+    /// The first of the columns to keep that no row has. A row whose value is null has it.
     pub fn not_kept(&self) -> Option<&str> {
-        let is_absent = |values: &Vec<Option<String>>| values.iter().all(Option::is_none);
-        self.kept.iter().position(is_absent).map(|i| self.keep[i].as_str())
+        self.keep.met.iter().position(|met| !met).map(|index| self.keep.names[index].as_str())
     }
 
     /// Ends the rows.
@@ -263,7 +302,7 @@ impl<'s> RowBuilder<'s> {
         let mut bad = self.bad;
         bad.sort_by_key(|b| b.row);
         let columns: Vec<Column> = self.slots.into_iter().map(Slot::finish).collect();
-        Ok(ReadRows { block: Block::new(columns, self.rows)?, kept: self.kept, bad })
+        Ok(ReadRows { block: Block::new(columns, self.rows)?, kept: self.keep.values, bad })
     }
 
     fn read(&mut self, reader: &mut JsonReader<'_>, position: Option<usize>, key: &str) -> Result<(), JsonProblem> {
@@ -275,7 +314,7 @@ impl<'s> RowBuilder<'s> {
                 if let Some(position) = position {
                     self.met[position] = true;
                 }
-                if position.is_some() || self.keep.iter().any(|k| k == key) {
+                if position.is_some() || self.keep.indices.contains_key(key) {
                     let message = "nested; a column holds plain values, so flatten it to columns of their own";
                     self.refuse(Some(key), shown(reader.since(start)), message.to_owned());
                 }
@@ -292,12 +331,7 @@ impl<'s> RowBuilder<'s> {
             }
             None => drop(reader.value(&mut self.value)?),
         }
-        for (name, values) in self.keep.iter().zip(&mut self.kept).filter(|(name, _)| *name == key) {
-            debug_assert_eq!(name, key);
-            if values.len() == self.rows {
-                values.push(Some(reader.since(start).trim().to_owned()));
-            }
-        }
+        self.keep.take(key, reader.since(start), self.rows);
         Ok(())
     }
 
@@ -308,9 +342,7 @@ impl<'s> RowBuilder<'s> {
                 slot.push_missing();
             }
         }
-        for values in &mut self.kept {
-            values.resize(self.rows, None);
-        }
+        self.keep.end_row(self.rows);
     }
 }
 
@@ -320,3 +352,6 @@ fn push(slot: &mut Slot, value: JsonValue<'_>, rules: &Rules, bad: &mut Vec<BadR
         None => slot.push_missing(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -189,9 +189,13 @@ impl Route {
         let mut route = Route::default();
         let expected: std::collections::HashMap<&str, usize> =
             request.expected.iter().enumerate().map(|(i, (name, _))| (name.as_str(), i)).collect();
+        let mut keep: std::collections::HashMap<&str, Vec<usize>> = std::collections::HashMap::new();
+        for (index, name) in request.keep.iter().enumerate() {
+            keep.entry(name).or_default().push(index);
+        }
         for name in names {
             route.expected.push(expected.get(name).copied());
-            route.keep.push((0..request.keep.len()).filter(|&i| request.keep[i] == name).collect());
+            route.keep.push(keep.get(name).cloned().unwrap_or_default());
         }
         route
     }
