@@ -149,8 +149,8 @@ impl Shape {
         for row in 0..array.len() {
             text.clear();
             match cells.write(row, &mut text) {
-                true => slot.push(&text, &self.rules, bad),
-                false => slot.push_missing(),
+                true => slot.target().push(&text, &self.rules, bad),
+                false => slot.target().push_missing(),
             }
         }
         Ok(slot.finish())

@@ -196,10 +196,10 @@ impl Visit for Rows<'_> {
             return;
         }
         if let Some(position) = self.route.expected[column] {
-            self.slots.expected[position].push(text, self.rules, &mut self.slots.bad);
+            self.slots.expected[position].target().push(text, self.rules, &mut self.slots.bad);
         }
         for &position in &self.route.keep[column] {
-            self.slots.keep[position].push_exact(text);
+            self.slots.keep[position].target().push_exact(text);
         }
     }
 

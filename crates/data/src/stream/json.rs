@@ -35,7 +35,11 @@ pub(super) fn open(inputs: &[Input], request: &StreamRequest, options: &ReadOpti
     }
     let expected = request.expected.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
     let keep = request.keep.iter().map(|name| (name.clone(), tabwright_core::Kind::Text)).collect();
-    let shape = Shape { inputs: inputs.to_vec(), expected, request: request.clone(), rules };
+    let mut kept: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, name) in request.keep.iter().enumerate() {
+        kept.entry(name.clone()).or_default().push(index);
+    }
+    let shape = Shape { inputs: inputs.to_vec(), expected, keep: kept, request: request.clone(), rules };
     let source = JsonBatches { shape, choice, next: 0, cutter: None, lines: 0 };
     Ok(Opened { blocks: Box::new(Waves::new(source)), header: None, keep, extra, warnings: Vec::new() })
 }
@@ -73,6 +77,8 @@ struct Shape {
     inputs: Vec<Input>,
     /// Positions of the expected columns.
     expected: HashMap<String, usize>,
+    /// Positions of the columns to keep; one may be there twice.
+    keep: HashMap<String, Vec<usize>>,
     request: StreamRequest,
     rules: Rules,
 }
@@ -94,7 +100,9 @@ impl Batched for JsonBatches {
         loop {
             if let Some(cutter) = &mut self.cutter {
                 cutter.compact();
-                if let Some(piece) = cutter.next_by_records(self.shape.request.batch_size, self.shape.request.batch_bytes)? {
+                if let Some(piece) =
+                    cutter.next_by_records(self.shape.request.batch_size, self.shape.request.batch_bytes)?
+                {
                     let before = self.lines;
                     self.lines += memchr::memchr_iter(b'\n', &piece.bytes).count() as u64;
                     return Ok(Some((piece, before)));
@@ -161,19 +169,16 @@ impl Shape {
             if slot.len() > row {
                 return Err(twice());
             }
-            match text_of(value) {
-                Some(text) => slot.push(text, &self.rules, &mut slots.bad),
-                None => slot.push_missing(),
-            }
+            slot.target().push_json(value, &self.rules, &mut slots.bad);
         }
-        for (position, _) in self.request.keep.iter().enumerate().filter(|(_, name)| *name == key) {
+        for &position in self.keep.get(key).into_iter().flatten() {
             let slot: &mut Slot = &mut slots.keep[position];
             if slot.len() > row {
                 return Err(twice());
             }
             match text_of(value) {
-                Some(text) => slot.push_exact(text),
-                None => slot.push_missing(),
+                Some(text) => slot.target().push_exact(text),
+                None => slot.target().push_missing(),
             }
         }
         Ok(())

@@ -193,7 +193,11 @@ fn several_files_are_one_stream() {
 
 proptest! {
     #[test]
-    fn a_row_is_the_same_in_any_batch(table in crate::fixture::tables(), batch_size in 1..20_usize) {
+    fn a_row_is_the_same_in_any_batch(
+        table in crate::fixture::tables(),
+        batch_size in 1..20_usize,
+        batch_bytes in 1..2000_usize,
+    ) {
         let files = Files::new();
         crate::write_table(&table, &files.path("t.csv"), None).unwrap();
         let expected: Vec<(String, Kind)> = table.schema().fields().iter().map(|f| (f.name.clone(), f.kind)).collect();
@@ -246,7 +250,9 @@ fn thousands_of_missing_columns_are_named_at_once() {
 
 #[test]
 fn batches_end_where_their_text_is_long() {
-    for (name, header, row) in [("t.csv", "age,city\n", "7,rome\n"), ("t.jsonl", "", "{\"age\": 7, \"city\": \"rome\"}\n")] {
+    for (name, header, row) in
+        [("t.csv", "age,city\n", "7,rome\n"), ("t.jsonl", "", "{\"age\": 7, \"city\": \"rome\"}\n")]
+    {
         let text = format!("{header}{}", row.repeat(1000));
         let mut wanted = request(&AGE_CITY, &[], 1000);
         wanted.batch_bytes = 10 * row.len();

@@ -47,7 +47,7 @@ fn one_wide_row() {
     let limits = Limits::default();
     let read = || Document::read(&served, body.as_bytes(), Options::default(), &limits).unwrap();
     let block = read().rows.block;
-    for round in 0..3 {
+    for round in 0..2 {
         let parse = each(|| served.shape.give_back(read().rows.block));
         let predict = each(|| drop(served.predict(&block)));
         let all = each(|| {
