@@ -3,168 +3,20 @@
 //! A block is what travels (one online row is a block of one); a table is a block with a schema, held whole.
 
 mod build;
+mod levels;
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
-
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::{Error, Field, Kind, Result, Role, Schema};
 
 pub use build::TableBuilder;
+pub use levels::{LevelIndex, Levels, LevelsBuilder};
 
 /// Marks a missing value among whole numbers and timestamps. A cell that holds this very number is read as a float.
 pub const MISSING_INTEGER: i64 = i64::MIN;
 
-/// Levels up to which one is found by looking at each: a row of a request has one, and a table of hashes costs more.
-const FEW_LEVELS: usize = 8;
-
 /// Marks a missing value among category codes.
 pub const MISSING_CODE: u32 = u32::MAX;
-
-/// The distinct strings of a column, each with a code: its position. Cheap to clone by `Arc`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Levels {
-    text: String,
-    ends: Vec<usize>,
-}
-
-impl Levels {
-    /// How many levels there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The level of a code.
-    ///
-    /// # Panics
-    /// If there is no such code.
-    pub fn get(&self, code: u32) -> &str {
-        let code = code as usize;
-        let start = if code == 0 { 0 } else { self.ends[code - 1] };
-        &self.text[start..self.ends[code]]
-    }
-
-    /// Every level, by code.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        (0..self.len() as u32).map(|code| self.get(code))
-    }
-
-    /// The codes in the byte order of their levels.
-    pub fn sorted(&self) -> Vec<u32> {
-        let mut codes: Vec<u32> = (0..self.len() as u32).collect();
-        codes.sort_unstable_by(|&a, &b| self.get(a).cmp(self.get(b)));
-        codes
-    }
-
-    fn find_among_few(&self, level: &str) -> Option<u32> {
-        (0..self.len() as u32).find(|&code| self.get(code) == level)
-    }
-
-    fn push(&mut self, level: &str) -> u32 {
-        let code = self.ends.len() as u32;
-        assert!(code < MISSING_CODE, "invariant: a column has fewer than 2^32 - 1 rows, so fewer levels");
-        self.text.push_str(level);
-        self.ends.push(self.text.len());
-        code
-    }
-}
-
-impl<S: AsRef<str>> FromIterator<S> for Levels {
-    /// Takes the strings as they come; the caller sees to it that they are distinct.
-    fn from_iter<I: IntoIterator<Item = S>>(strings: I) -> Self {
-        let mut levels = Levels::default();
-        for s in strings {
-            levels.push(s.as_ref());
-        }
-        levels
-    }
-}
-
-/// Collects levels in the order in which they are first seen.
-#[derive(Debug, Clone, Default)]
-pub struct LevelsBuilder {
-    levels: Levels,
-    /// Empty while there are few.
-    codes: HashTable<u32>,
-    hasher: DefaultHashBuilder,
-}
-
-impl LevelsBuilder {
-    /// Begins anew on the memory of levels that nobody needs any more; that of a large text is given back.
-    pub fn on(levels: Levels) -> Self {
-        const LARGE: usize = 4096;
-        let mut levels = levels;
-        if levels.text.capacity() > LARGE {
-            return LevelsBuilder::default();
-        }
-        levels.text.clear();
-        levels.ends.clear();
-        LevelsBuilder { levels, ..LevelsBuilder::default() }
-    }
-
-    /// The code of a level, new or known.
-    pub fn intern(&mut self, level: &str) -> u32 {
-        if self.codes.is_empty() {
-            if let Some(code) = self.levels.find_among_few(level) {
-                return code;
-            }
-            if self.levels.len() < FEW_LEVELS {
-                return self.levels.push(level);
-            }
-            self.index();
-        }
-        let hash = self.hasher.hash_one(level);
-        if let Some(&code) = self.codes.find(hash, |&c| self.levels.get(c) == level) {
-            return code;
-        }
-        let code = self.levels.push(level);
-        let (levels, hasher) = (&self.levels, &self.hasher);
-        self.codes.insert_unique(hash, code, |&c| hasher.hash_one(levels.get(c)));
-        code
-    }
-
-    /// The code of a level, if it is known.
-    pub fn find(&self, level: &str) -> Option<u32> {
-        if self.codes.is_empty() {
-            return self.levels.find_among_few(level);
-        }
-        self.codes.find(self.hasher.hash_one(level), |&c| self.levels.get(c) == level).copied()
-    }
-
-    /// Begins to look levels up by hash.
-    fn index(&mut self) {
-        let (levels, hasher) = (&self.levels, &self.hasher);
-        for code in 0..levels.len() as u32 {
-            self.codes.insert_unique(hasher.hash_one(levels.get(code)), code, |&c| hasher.hash_one(levels.get(c)));
-        }
-    }
-
-    /// How many levels there are so far.
-    pub fn len(&self) -> usize {
-        self.levels.len()
-    }
-
-    /// Whether there are none so far.
-    pub fn is_empty(&self) -> bool {
-        self.levels.is_empty()
-    }
-
-    /// The levels so far.
-    pub fn levels(&self) -> &Levels {
-        &self.levels
-    }
-
-    /// Ends the collection.
-    pub fn finish(self) -> Levels {
-        self.levels
-    }
-}
 
 /// Codes into the levels of one column. Codes follow the order of first appearance and mean nothing beyond it:
 /// a fitted pipeline maps the strings to its own frozen codes.
@@ -235,6 +87,15 @@ impl Column {
             Column::Float(v) => v[row].is_nan(),
             Column::Integer(v) | Column::Timestamp(v) => v[row] == MISSING_INTEGER,
             Column::Category(c) => c.codes[row] == MISSING_CODE,
+        }
+    }
+
+    /// Appends a missing value.
+    pub fn push_missing(&mut self) {
+        match self {
+            Column::Float(values) => values.push(f64::NAN),
+            Column::Integer(values) | Column::Timestamp(values) => values.push(MISSING_INTEGER),
+            Column::Category(category) => category.codes.push(MISSING_CODE),
         }
     }
 

@@ -21,7 +21,7 @@ pub mod summary;
 pub mod task;
 pub mod warning;
 
-pub use block::{Block, Category, Column, Levels, LevelsBuilder, Table, TableBuilder};
+pub use block::{Block, Category, Column, LevelIndex, Levels, LevelsBuilder, Table, TableBuilder};
 pub use error::Error;
 pub use metric::{Metric, Predictions};
 pub use observe::{Cancel, Clock, Context, Event, Measurement, Observer};

@@ -2,7 +2,7 @@
 //!
 //! These are the rules that the typed readers anticipate: whatever they do faster must come out as it would here.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tabwright_core::block::{MISSING_CODE, MISSING_INTEGER};
 use tabwright_core::{Category, Column, Kind, Levels};
@@ -56,9 +56,10 @@ pub(crate) enum Note {
     },
 }
 
-/// The levels of a boolean column, by code.
+/// The levels of a boolean column, by code. All columns share them.
 pub(crate) fn boolean_levels() -> Arc<Levels> {
-    Arc::new(["false", "true"].into_iter().collect())
+    static LEVELS: LazyLock<Arc<Levels>> = LazyLock::new(|| Arc::new(["false", "true"].into_iter().collect()));
+    Arc::clone(&LEVELS)
 }
 
 /// How many rows have which sort of cell.

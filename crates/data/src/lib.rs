@@ -56,7 +56,7 @@ pub use missing::is_missing_token;
 pub use options::{Details, ReadOptions};
 pub use read::{ReadOutcome, Survey, read_table, survey};
 pub use stream::{
-    BadRow, BlockStream, ReadRows, RowBuilder, RowPlace, RowShape, StreamBlock, StreamRequest, open_stream,
+    BATCH_BYTES, BadRow, BlockStream, ReadRows, RowBuilder, RowPlace, RowShape, StreamBlock, StreamRequest, open_stream,
 };
 pub use time::format_timestamp;
 pub use write::{TableWriter, WriteColumn, create_writer, json_number, json_string, write_table, writer_to};

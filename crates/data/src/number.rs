@@ -102,12 +102,10 @@ pub(crate) fn parse(text: &[u8]) -> Option<Number> {
         return None;
     }
     let power = exponent - fraction as i64;
-    let value = if whole + fraction <= SAFE_DIGITS && mantissa <= EXACT_MANTISSA && power.unsigned_abs() <= 22 {
-        let scale = EXACT_POWERS[power.unsigned_abs() as usize];
-        let magnitude = if power < 0 { mantissa as f64 / scale } else { mantissa as f64 * scale };
-        if negative { -magnitude } else { magnitude }
-    } else {
-        by_std(text)?
+    let exact = if whole + fraction <= SAFE_DIGITS { exact(mantissa, power, negative) } else { None };
+    let value = match exact {
+        Some(value) => value,
+        None => by_std(text)?,
     };
     Some(if value.is_infinite() {
         Number::Overflow
@@ -116,6 +114,42 @@ pub(crate) fn parse(text: &[u8]) -> Option<Number> {
     } else {
         Number::Float(canonical_zero(value))
     })
+}
+
+/// Reads the number with which a text begins, written as JSON has it, if it has few digits and no exponent; also how long it is.
+/// [`parse`] says the same of its text.
+#[inline]
+pub(crate) fn parse_short(text: &[u8]) -> Option<(Number, usize)> {
+    let negative = text.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let mut mantissa = 0;
+    let whole_end = digits(text, start, &mut mantissa);
+    let whole = whole_end - start;
+    if whole == 0 || whole >= SAFE_DIGITS || (whole > 1 && text[start] == b'0') {
+        return None;
+    }
+    if text.get(whole_end) != Some(&b'.') {
+        let value = mantissa as i64;
+        return Some((Number::Integer(if negative { -value } else { value }), whole_end));
+    }
+    let end = digits(text, whole_end + 1, &mut mantissa);
+    let fraction = end - whole_end - 1;
+    if fraction == 0 || whole + fraction > SAFE_DIGITS {
+        return None;
+    }
+    let value = exact(mantissa, -(fraction as i64), negative)?;
+    Some((Number::Float(canonical_zero(value)), end))
+}
+
+/// Digits times a power of ten, where both are exact, so that one rounding makes the nearest number.
+#[inline]
+fn exact(mantissa: u64, power: i64, negative: bool) -> Option<f64> {
+    if mantissa > EXACT_MANTISSA || power.unsigned_abs() > 22 {
+        return None;
+    }
+    let scale = EXACT_POWERS[power.unsigned_abs() as usize];
+    let magnitude = if power < 0 { mantissa as f64 / scale } else { mantissa as f64 * scale };
+    Some(if negative { -magnitude } else { magnitude })
 }
 
 /// −0 is 0 here: a table knows no sign of zero, so that equal numbers have equal bits.
@@ -241,6 +275,18 @@ mod tests {
             let short = parse_short_integer(text.as_bytes());
             prop_assert!(short.is_none_or(|v| v == value));
             prop_assert_eq!(short.is_some(), text.trim_start_matches('-').len() <= 18);
+        }
+
+        #[test]
+        fn numbers_at_the_front_of_a_text_are_those_of_their_own_text(
+            text in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?", after in "[,}e.]?",
+        ) {
+            if let Some((number, length)) = parse_short(format!("{text}{after}").as_bytes()) {
+                prop_assert_eq!(length, text.len());
+                let expected = parse(text.as_bytes()).unwrap();
+                prop_assert_eq!(number, expected);
+                prop_assert_eq!(number.value().to_bits(), expected.value().to_bits());
+            }
         }
 
         #[test]

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use tabwright_core::{Kind, Role};
 
-use crate::Format;
+use crate::error::Place;
+use crate::{Error, Format, Result};
+
+/// Columns of a file, at most, unless more are allowed: twenty times as many as the widest tables that people train on, and few
+/// enough that names and cells of one record fit in memory.
+const MOST_COLUMNS: usize = 100_000;
 
 /// How files are read. Whatever is not said is detected.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +36,22 @@ pub struct ReadOptions {
     pub columns: Option<Vec<String>>,
     /// Time zone (IANA name) in which timestamps without an offset are read.
     pub zone: String,
+    /// Columns of a file, at most; a file with more is refused before they are held.
+    pub most_columns: usize,
+    /// Bytes of one batch of an Arrow file, unpacked, at most; absent: 100 times the size of the file, and 1 GB at least.
+    pub most_batch_bytes: Option<u64>,
+}
+
+impl ReadOptions {
+    /// Refuses files with more columns than are allowed.
+    pub(crate) fn check_width(&self, file: &str, columns: usize) -> Result<()> {
+        let most = self.most_columns;
+        if columns <= most {
+            return Ok(());
+        }
+        let message = format!("it has more than {most} columns, which is the most that is read; is it a table?");
+        Err(Error::unreadable(Place::file(file), message))
+    }
 }
 
 impl Default for ReadOptions {
@@ -47,6 +68,8 @@ impl Default for ReadOptions {
             drop: Vec::new(),
             columns: None,
             zone: "UTC".to_owned(),
+            most_columns: MOST_COLUMNS,
+            most_batch_bytes: None,
         }
     }
 }

@@ -370,7 +370,12 @@ pub(crate) fn forced_boolean(text: &str) -> Option<u32> {
 
 /// A whole number where one is asked for: `3.0` and `007` are.
 pub(crate) fn forced_integer(text: &str) -> Option<i64> {
-    match number::parse(text.as_bytes())? {
+    whole(number::parse(text.as_bytes())?)
+}
+
+/// The whole number that a number is, if it is one.
+pub(crate) fn whole(number: Number) -> Option<i64> {
+    match number {
         Number::Integer(value) => Some(value),
         Number::Float(value) | Number::Padded(value) => float_to_integer(value),
         _ => None,

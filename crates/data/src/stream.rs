@@ -10,7 +10,7 @@ mod rows;
 mod slot;
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 
 use arrow_array::RecordBatch;
@@ -25,6 +25,14 @@ pub use rows::{ReadRows, RowBuilder, RowShape};
 /// Batches in the air for each thread.
 const BATCHES_PER_THREAD: usize = 2;
 
+/// Bytes of text in a block that are enough: the values of so many take some tens of MB.
+pub const BATCH_BYTES: usize = 8 << 20;
+
+/// Names that may have been meant and that are looked at for each column that is missing.
+const MOST_OTHERS: usize = 64;
+/// Columns that are missing for which such a name is looked for.
+const MOST_HINTS: usize = 10;
+
 /// What a stream is to yield.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamRequest {
@@ -36,6 +44,8 @@ pub struct StreamRequest {
     pub keep: Vec<String>,
     /// Rows in a block, at most.
     pub batch_size: usize,
+    /// Bytes of text in a block, at most, but for a row that is longer: rows may be wide. See [`BATCH_BYTES`].
+    pub batch_bytes: usize,
 }
 
 /// Where a row came from.
@@ -186,7 +196,8 @@ pub fn open_stream(inputs: &[Input], request: &StreamRequest, options: &ReadOpti
         format => arrow::open(inputs, format, request, options)?,
     };
     let mut warnings = opened.warnings;
-    opened.extra.retain(|name| !request.passed_over.contains(name));
+    let passed_over: HashSet<&str> = request.passed_over.iter().map(String::as_str).collect();
+    opened.extra.retain(|name| !passed_over.contains(name.as_str()));
     warnings.extend(extra_warning(&opened.extra));
     Ok(BlockStream {
         blocks: opened.blocks,
@@ -219,33 +230,34 @@ fn extra_warning(extra: &[String]) -> Option<Warning> {
 
 /// The columns that are expected or to be kept and that a file has not.
 fn check_columns(file: &str, names: &[String], request: &StreamRequest) -> Result<()> {
-    let known: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
+    let mut known: HashSet<&str> = names.iter().map(String::as_str).collect();
     let needed = request.expected.iter().map(|(name, _)| name).chain(&request.keep);
-    let mut missing: Vec<String> = Vec::new();
-    for name in needed.filter(|n| !known.contains(n.as_str())) {
-        if !missing.contains(name) {
-            missing.push(name.clone());
-        }
-    }
+    // A column that is missing is named once.
+    let missing: Vec<String> = needed.filter(|name| known.insert(name)).cloned().collect();
     if missing.is_empty() {
         return Ok(());
     }
     let available = suggest::shorten(names.iter().map(String::as_str));
-    if missing.iter().all(|name| request.expected.iter().all(|(expected, _)| expected != name)) {
+    let expected: HashSet<&str> = request.expected.iter().map(|(name, _)| name.as_str()).collect();
+    if missing.iter().all(|name| !expected.contains(name.as_str())) {
         let missing = missing.join(", ");
         return Err(Error::Usage(format!("{file}: to be kept, but not there: {missing}; the file has: {available}")));
     }
-    let with_hint = |name: &String| {
-        let others = names.iter().map(String::as_str).filter(|n| request.expected.iter().all(|(e, _)| e != n));
-        format!("{name}{}", suggest::did_you_mean(name, others))
-    };
-    Err(Error::MissingColumns { file: file.to_owned(), names: missing.iter().map(with_hint).collect(), available })
+    let others = names.iter().map(String::as_str).filter(|name| !expected.contains(name));
+    let others: Vec<&str> = others.take(MOST_OTHERS).collect();
+    let mut missing = missing;
+    for name in missing.iter_mut().take(MOST_HINTS) {
+        let hint = suggest::did_you_mean(name, others.iter().copied());
+        name.push_str(&hint);
+    }
+    Err(Error::MissingColumns { file: file.to_owned(), names: missing, available })
 }
 
 /// The columns of a file that nobody asked for.
 fn extra_columns(names: &[String], request: &StreamRequest) -> Vec<String> {
-    let is_needed = |n: &String| request.expected.iter().any(|(e, _)| e == n) || request.keep.contains(n);
-    names.iter().filter(|n| !is_needed(n)).cloned().collect()
+    let needed = request.expected.iter().map(|(name, _)| name).chain(&request.keep);
+    let needed: HashSet<&str> = needed.map(String::as_str).collect();
+    names.iter().filter(|name| !needed.contains(name.as_str())).cloned().collect()
 }
 
 /// Puts a block together.

@@ -3,6 +3,7 @@
 
 mod reasons;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tabwright_core::block::{MISSING_CODE, MISSING_INTEGER};
@@ -77,10 +78,12 @@ impl Layout {
             columns.push(WriteColumn { name: format!("probability_{label}"), kind: Kind::Float });
         }
         let kept = &columns[..keep.len()];
-        if let Some(twin) = kept.iter().find(|c| kept.iter().filter(|o| o.name == c.name).count() > 1) {
+        let mut names = HashSet::new();
+        if let Some(twin) = kept.iter().find(|column| !names.insert(column.name.as_str())) {
             return Err(Error::Config(format!("the column `{}` is to be kept twice; name it once", twin.name)));
         }
-        match kept.iter().find(|c| columns.iter().filter(|o| o.name == c.name).count() > 1) {
+        let own: HashSet<&str> = columns[keep.len()..].iter().map(|column| column.name.as_str()).collect();
+        match kept.iter().find(|column| own.contains(column.name.as_str())) {
             Some(twin) => Err(Error::Config(format!(
                 "the column `{}` cannot be kept: the predictions have a column of this name; rename it first",
                 twin.name

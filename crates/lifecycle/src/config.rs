@@ -235,6 +235,7 @@ impl DataConfig {
             drop: self.drop.clone(),
             columns: None,
             zone: self.zone.clone(),
+            ..ReadOptions::default()
         })
     }
 

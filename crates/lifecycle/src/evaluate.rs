@@ -70,8 +70,13 @@ fn run(artifact: &Artifact, options: &EvaluateOptions, context: Context<'_>) -> 
         None => None,
         Some(name) => Some(weight_position(name, model.pipeline().inputs().len(), &mut expected)?),
     };
-    let request =
-        StreamRequest { passed_over: known_columns(artifact), expected, keep: vec![], batch_size: FILE_BATCH };
+    let request = StreamRequest {
+        passed_over: known_columns(artifact),
+        expected,
+        keep: vec![],
+        batch_size: FILE_BATCH,
+        batch_bytes: tabwright_data::BATCH_BYTES,
+    };
     let mut stream = tabwright_data::open_stream(&inputs, &request, &read_options(model, &options.read))?;
     let mut warnings = stream.warnings().to_vec();
     let mut seen = Seen::new(model, weight);

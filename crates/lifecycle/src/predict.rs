@@ -5,7 +5,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use tabwright_core::{Code, Column, Context, Event, Rows, Warning};
-use tabwright_data::{BadRow, BlockStream, Destination, ReadOptions, StreamBlock, StreamRequest, TableWriter};
+use tabwright_data::{
+    BATCH_BYTES, BadRow, BlockStream, Destination, ReadOptions, StreamBlock, StreamRequest, TableWriter,
+};
 use tabwright_model::artifact::Artifact;
 
 use crate::answer::{Layout, bad_rows, expected_columns, known_columns, read_options};
@@ -99,6 +101,7 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
         expected: expected_columns(model),
         keep: options.keep.clone(),
         batch_size: options.batch_size.unwrap_or(if piped { STREAM_BATCH } else { FILE_BATCH }),
+        batch_bytes: BATCH_BYTES,
     };
     let mut stream = tabwright_data::open_stream(&inputs, &request, &read_options(model, &options.read))?;
     let mut outputs = vec![("the predictions", options.output.as_str())];

@@ -31,6 +31,13 @@ pub enum FeatureColumn {
     },
 }
 
+impl Default for FeatureColumn {
+    /// No rows.
+    fn default() -> Self {
+        FeatureColumn::Number(Vec::new())
+    }
+}
+
 impl FeatureColumn {
     /// How many rows there are.
     pub fn len(&self) -> usize {
@@ -101,6 +108,12 @@ impl Features {
 
     /// The columns, to be refilled in place.
     pub fn columns_mut(&mut self) -> &mut Vec<FeatureColumn> {
+        &mut self.columns
+    }
+
+    /// Begins anew on the memory of the columns, which the caller fills with `n_rows` values each.
+    pub(crate) fn begin(&mut self, n_rows: usize) -> &mut Vec<FeatureColumn> {
+        self.n_rows = n_rows;
         &mut self.columns
     }
 

@@ -70,6 +70,8 @@ pub fn shortest(number: f64) -> String {
 pub struct FrozenLevels {
     spelling: Spelling,
     index: LevelsBuilder,
+    /// Whether each level is spelled in its canonical form, so that a text which is one of them is spelled so too.
+    is_canonical: bool,
 }
 
 impl FrozenLevels {
@@ -89,7 +91,8 @@ impl FrozenLevels {
         for level in levels {
             index.intern(level);
         }
-        FrozenLevels { spelling, index }
+        let is_canonical = index.levels().iter().all(|level| spelling.canonical(level) == level);
+        FrozenLevels { spelling, index, is_canonical }
     }
 
     /// How the levels are spelled.
@@ -109,7 +112,13 @@ impl FrozenLevels {
 
     /// The code of a string.
     pub fn code(&self, text: &str) -> u32 {
-        self.index.find(&self.spelling.canonical(text)).map_or(CODE_UNSEEN, |c| c + CODE_FIRST)
+        // Most texts are spelled as the levels are, and spelling them anew costs more than looking.
+        let as_it_is = if self.is_canonical { self.index.find(text) } else { None };
+        let code = as_it_is.or_else(|| match self.spelling {
+            Spelling::Text => None,
+            spelling => self.index.find(&spelling.canonical(text)),
+        });
+        code.map_or(CODE_UNSEEN, |code| code + CODE_FIRST)
     }
 
     /// Appends the codes of some rows of a column.
@@ -214,6 +223,28 @@ mod tests {
         let text = Column::Category(Category::from_strings([Some("a"), Some("b"), Some("c")]));
         let levels = FrozenLevels::fit(&text, RowSet::List(&[0, 2]));
         assert_eq!(encode(&levels, &text), [2, CODE_UNSEEN, 3]);
+    }
+
+    /// Levels from a file may be spelled in any way: the canonical spelling of a text decides all the same.
+    #[test]
+    fn a_text_has_the_code_of_its_canonical_spelling() {
+        let by_spelling = |levels: &FrozenLevels, text: &str| {
+            levels.index.find(&levels.spelling().canonical(text)).map_or(CODE_UNSEEN, |code| code + CODE_FIRST)
+        };
+        for (spelling, stored) in [
+            (Spelling::Number, vec!["0.5", "10", "2"]),
+            (Spelling::Number, vec!["1", "1.0", "1e3", "007"]),
+            (Spelling::Boolean, vec!["false", "true"]),
+            (Spelling::Boolean, vec!["TRUE", "true"]),
+            (Spelling::Text, vec!["007", "1.0", "TRUE"]),
+        ] {
+            let levels = FrozenLevels::new(spelling, stored);
+            for text in
+                ["0.5", "0.50", "10", "1e1", "2", " 2", "1", "1.0", "1e3", "1000", "007", "7", "TRUE", "true", "x"]
+            {
+                assert_eq!(levels.code(text), by_spelling(&levels, text), "{spelling:?} {text}");
+            }
+        }
     }
 
     #[test]

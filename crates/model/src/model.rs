@@ -1,5 +1,7 @@
 //! A fitted model: signature, pipeline, predictor, link. What `train` makes and everything else uses.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tabwright_core::metric::{DEFAULT_THRESHOLD, Predictions};
@@ -115,6 +117,8 @@ pub struct Model {
     predictor: Predictor,
     link: Link,
     threshold: f64,
+    /// The positions of the inputs in rows that have them in order.
+    in_order: Vec<usize>,
 }
 
 impl Model {
@@ -146,6 +150,7 @@ impl Model {
         Ok(Model {
             signature,
             candidate_type: candidate_type.into(),
+            in_order: (0..pipeline.inputs().len()).collect(),
             pipeline,
             predictor,
             link,
@@ -233,12 +238,12 @@ impl Model {
                 return Err(Error::Kind { column, found: found.name(), expected: input.kind.name() });
             }
         }
-        Ok(Scorer { model: self, positions })
+        Ok(Scorer { model: self, positions: positions.into() })
     }
 
     /// A scorer for blocks whose columns are the model's inputs, in their order.
     pub fn scorer(&self) -> Scorer<'_> {
-        Scorer { model: self, positions: (0..self.pipeline.inputs().len()).collect() }
+        Scorer { model: self, positions: self.in_order.as_slice().into() }
     }
 }
 
@@ -255,7 +260,7 @@ pub(crate) fn readable(found: Kind, expected: Kind) -> bool {
 #[derive(Debug, Clone)]
 pub struct Scorer<'a> {
     model: &'a Model,
-    positions: Vec<usize>,
+    positions: Cow<'a, [usize]>,
 }
 
 impl Scorer<'_> {

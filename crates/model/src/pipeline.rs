@@ -3,11 +3,14 @@
 //! It is the only implementation of the transforms: training, batch prediction and one online row run these steps. A
 //! step reads slots and writes a new one, so that a value computed once (a code, an imputed number) serves several.
 
+mod plan;
 mod run;
 mod step;
 
 pub use run::{Scratch, seconds};
 pub use step::{Operator, Step};
+
+use plan::Plan;
 
 use serde::{Deserialize, Serialize};
 use tabwright_core::{Kind, Schema};
@@ -50,6 +53,7 @@ pub struct Pipeline {
     steps: Vec<Step>,
     outputs: Vec<Output>,
     types: Vec<SlotType>,
+    plan: Plan,
 }
 
 impl Pipeline {
@@ -71,7 +75,10 @@ impl Pipeline {
             Some(o) => {
                 Err(Error::Invalid(format!("pipeline output `{}` reads slot {}, which is not there", o.name, o.slot)))
             }
-            None => Ok(Pipeline { inputs, steps, outputs, types }),
+            None => {
+                let plan = Plan::new(steps.len(), &outputs);
+                Ok(Pipeline { inputs, steps, outputs, types, plan })
+            }
         }
     }
 

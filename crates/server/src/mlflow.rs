@@ -308,9 +308,10 @@ fn of_csv(served: &Served, bytes: &Bytes, limits: &Limits) -> Answer<Block> {
         keep: Vec::new(),
         // All that may come is one block, and one row more tells that there are too many.
         batch_size: limits.rows.saturating_add(1),
+        batch_bytes: usize::MAX,
     };
     let mut all: Option<Block> = None;
-    for block in open_stream(std::slice::from_ref(&input), &request, &served.read).map_err(unreadable)? {
+    for block in open_stream(std::slice::from_ref(&input), &request, &limits.reading(&served.read)).map_err(unreadable)? {
         let block = block.map_err(unreadable)?;
         if all.is_some() || block.block.n_rows() > limits.rows {
             return Err(Refusal::too_large(format!("a body has at most {} rows; send fewer at a time", limits.rows)));

@@ -4,6 +4,8 @@ mod answer;
 mod bulk;
 mod document;
 mod options;
+#[cfg(test)]
+mod speed;
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tabwright_data::ReadOptions;
 use tabwright_store::Reference;
 
 use crate::model::{CanaryOptions, Source};
@@ -86,6 +87,13 @@ pub struct Limits {
     pub queue: usize,
     /// Longest time that a request is expected to wait; beyond, it is refused.
     pub wait: Duration,
+}
+
+impl Limits {
+    /// How files of rows are read within the limits.
+    pub(crate) fn reading(&self, options: &ReadOptions) -> ReadOptions {
+        ReadOptions { most_columns: self.columns, most_batch_bytes: Some(self.bulk_body), ..options.clone() }
+    }
 }
 
 impl Default for Limits {

@@ -19,6 +19,10 @@ use crate::number::{canonical_zero, shortest};
 use crate::part::{Builder, FALSE, Mode, Part, Rules, Spot, TRUE, Values};
 use crate::time::{Zone, format_timestamp};
 
+/// Bytes of the strings of some rows, at most, where rows share them: one string of 1 MB, in a dictionary or behind views, would
+/// take 64 GB in 65,536 rows.
+const MOST_EXPANDED: usize = 1 << 30;
+
 /// Turns an array into a part of a column. Strings are kept as text whatever the mode, since their kind follows from
 /// all rows.
 ///
@@ -75,11 +79,46 @@ pub(crate) fn plain(array: &ArrayRef) -> Result<ArrayRef, String> {
         DataType::Float16 => DataType::Float64,
         _ => return Ok(Arc::clone(array)),
     };
+    check_expansion(array)?;
     let options = arrow_cast::CastOptions { safe: false, ..Default::default() };
     arrow_cast::cast_with_options(array, &target, &options).map_err(|e| match array.data_type() {
         DataType::Float16 => e.to_string(),
         _ => format!("the strings are not UTF-8 ({e})"),
     })
+}
+
+/// Refuses arrays whose rows share strings that take too much when each row has its own.
+fn check_expansion(array: &ArrayRef) -> Result<(), String> {
+    let bytes: usize = match array.as_any_dictionary_opt() {
+        Some(dictionary) if dictionary.values().is_empty() => 0,
+        Some(dictionary) => {
+            let lengths = lengths(dictionary.values());
+            let keys = dictionary.normalized_keys().into_iter().enumerate();
+            let keys = keys.filter(|(row, _)| array.is_valid(*row));
+            keys.map(|(_, key)| lengths.get(key).copied().unwrap_or(0)).sum()
+        }
+        None => lengths(array).into_iter().sum(),
+    };
+    if bytes <= MOST_EXPANDED {
+        return Ok(());
+    }
+    let rows = array.len();
+    Err(format!("the strings of {rows} rows take {bytes} bytes; at most {MOST_EXPANDED} are read at a time"))
+}
+
+/// How long the strings are; nothing for what is none.
+fn lengths(array: &ArrayRef) -> Vec<usize> {
+    // The length of a view is its lowest half word.
+    let of_view = |view: &u128| *view as u32 as usize;
+    match array.data_type() {
+        DataType::Utf8 => array.as_string::<i32>().offsets().lengths().collect(),
+        DataType::LargeUtf8 => array.as_string::<i64>().offsets().lengths().collect(),
+        DataType::Binary => array.as_binary::<i32>().offsets().lengths().collect(),
+        DataType::LargeBinary => array.as_binary::<i64>().offsets().lengths().collect(),
+        DataType::Utf8View => array.as_string_view().views().iter().map(of_view).collect(),
+        DataType::BinaryView => array.as_binary_view().views().iter().map(of_view).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The strings of an array of strings.

@@ -10,13 +10,13 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::Place;
 use crate::guard::guarded;
-use crate::{Error, Format, Input, Result};
+use crate::{Error, Format, Input, ReadOptions, Result};
 
 /// What is said where the library breaks off.
 const BROKEN: &str = "its parts do not fit each other";
 
 /// What the first bytes of the file form of Arrow IPC are.
-const IPC_FILE: &[u8] = b"ARROW1";
+pub(super) const IPC_FILE: &[u8] = b"ARROW1";
 
 /// Reads the batches of one file.
 pub(crate) struct Batches {
@@ -37,11 +37,14 @@ impl std::fmt::Debug for Batches {
 /// The columns of a file.
 ///
 /// # Errors
-/// If the file is not what its format says.
-pub(crate) fn schema(input: &Input, format: Format) -> Result<SchemaRef> {
+/// If the file is not what its format says, or asks for more memory than it may.
+pub(crate) fn schema(input: &Input, format: Format, options: &ReadOptions) -> Result<SchemaRef> {
     match format {
         Format::Parquet => Ok(parquet_builder(input)?.schema().clone()),
-        _ => Ok(ipc(input, None)?.schema()),
+        _ => {
+            super::claims::check(input, options)?;
+            Ok(ipc(input, None)?.schema())
+        }
     }
 }
 
@@ -113,7 +116,7 @@ fn ipc(input: &Input, columns: Option<Vec<usize>>) -> Result<Box<dyn RecordBatch
     }
 }
 
-fn damaged(name: &str, format: Format, error: &dyn std::fmt::Display) -> Error {
+pub(super) fn damaged(name: &str, format: Format, error: &dyn std::fmt::Display) -> Error {
     let message = format!("this is no {format} file, or it is damaged or cut off ({error})");
     Error::unreadable(Place::file(name), message)
 }

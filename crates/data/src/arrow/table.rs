@@ -49,7 +49,8 @@ impl<'a> ArrowParser<'a> {
         let mut names: Vec<String> = Vec::new();
         let mut files = Vec::new();
         for (index, input) in inputs.iter().enumerate() {
-            let schema = open::schema(input, format)?;
+            let schema = open::schema(input, format, options)?;
+            options.check_width(input.name(), schema.fields().len())?;
             let own: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
             crate::csv::open::refuse_twins(input.name(), &own)?;
             if index == 0 {

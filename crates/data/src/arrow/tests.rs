@@ -190,3 +190,52 @@ fn many_batches_and_late_surprises_are_joined() {
     assert_eq!(outcome.table.n_rows(), 140_000);
     assert_eq!(column(&outcome, "n")[139_999], "139999");
 }
+
+fn packed(codec: arrow_ipc::CompressionType, is_stream: bool) -> Vec<u8> {
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![7; 10_000]));
+    let batch = batch(vec![("a", values)]);
+    let options = arrow_ipc::writer::IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
+    if is_stream {
+        let mut writer =
+            arrow_ipc::writer::StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options).unwrap();
+        writer.write(&batch).unwrap();
+        return writer.into_inner().unwrap();
+    }
+    let mut writer = arrow_ipc::writer::FileWriter::try_new_with_options(Vec::new(), &batch.schema(), options).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// The library takes as much memory as a buffer says that it holds, and the program ended.
+#[test]
+fn buffers_that_claim_more_than_they_can_hold_are_refused() {
+    use arrow_ipc::CompressionType;
+    for codec in [CompressionType::LZ4_FRAME, CompressionType::ZSTD] {
+        for is_stream in [false, true] {
+            let bytes = packed(codec, is_stream);
+            assert_eq!(read("t.arrow", &bytes, &ReadOptions::default()).unwrap().table.n_rows(), 10_000);
+            let small = ReadOptions { most_batch_bytes: Some(1000), ..ReadOptions::default() };
+            let error = read("t.arrow", &bytes, &small).unwrap_err().to_string();
+            assert!(error.contains("1000 are allowed"), "{error}");
+            let claim = 80_000_i64.to_le_bytes();
+            let at = bytes.windows(8).position(|w| w == claim).unwrap();
+            for claimed in [1_i64 << 46, 1 << 33, i64::MAX] {
+                let mut bytes = bytes.clone();
+                bytes[at..at + 8].copy_from_slice(&claimed.to_le_bytes());
+                let error = read("t.arrow", &bytes, &ReadOptions::default()).unwrap_err().to_string();
+                assert!(error.contains("says that it holds"), "{error}");
+            }
+        }
+    }
+}
+
+/// Rows that share a string took memory as if each had its own.
+#[test]
+fn strings_that_rows_share_are_not_multiplied_without_end() {
+    let long = "x".repeat(1 << 20);
+    let levels: DictionaryArray<Int8Type> = std::iter::repeat_n(Some(long.as_str()), 5000).collect();
+    let bytes = ipc(&[batch(vec![("a", Arc::new(levels) as ArrayRef)])], true);
+    assert!(bytes.len() < 2 << 20);
+    let error = read("t.arrow", &bytes, &ReadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("5000 rows take"), "{error}");
+}

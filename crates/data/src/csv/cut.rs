@@ -154,15 +154,15 @@ impl Cutter {
         }
     }
 
-    /// The next piece of up to so many records, blank lines not counted.
+    /// The next piece of up to so many records, blank lines not counted, that ends with the record that reaches so many bytes.
     ///
     /// # Errors
     /// As [`Cutter::next_by_size`].
-    pub(crate) fn next_by_records(&mut self, records: usize) -> Result<Option<TextPiece>> {
+    pub(crate) fn next_by_records(&mut self, records: usize, bytes: usize) -> Result<Option<TextPiece>> {
         let mut ends = 0;
         let mut at = self.start;
         let mut unclosed = None;
-        while ends < records {
+        while ends < records && (ends == 0 || at - self.start < bytes) {
             match self.record_end(at)? {
                 End::Record(end) => {
                     let is_blank = self.buffer[at..end].iter().all(u8::is_ascii_whitespace);

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use crate::ReadOptions;
 use crate::missing::{self, trim};
 use crate::number;
 use crate::part;
@@ -28,6 +29,9 @@ pub(crate) struct Sample {
     current: Vec<(String, bool)>,
     cells: usize,
     limit: usize,
+    most_cells: usize,
+    /// Whether a record has too many cells; nothing after it was looked at.
+    pub(crate) is_too_wide: bool,
 }
 
 impl Visit for Sample {
@@ -36,25 +40,35 @@ impl Visit for Sample {
         self.cells += 1;
     }
 
+    fn most_cells(&self) -> usize {
+        self.most_cells
+    }
+
+    fn cut_off(&mut self) {
+        self.is_too_wide = true;
+        self.current = Vec::new();
+    }
+
     fn record(&mut self, _: usize, _: Range<usize>) -> bool {
         self.records.push(std::mem::take(&mut self.current));
         self.records.len() < self.limit && self.cells < CELLS
     }
 }
 
-/// Reads the first records. A record that the sample cuts off is left out.
-pub(crate) fn sample(text: &str, is_whole: bool, dialect: Dialect) -> Sample {
-    let mut sample = Sample { limit: RECORDS, ..Sample::default() };
+/// Reads the first records, of so many cells at most. A record that the sample cuts off is left out.
+pub(crate) fn sample(text: &str, is_whole: bool, dialect: Dialect, most_cells: usize) -> Sample {
+    let mut sample = Sample { limit: RECORDS, most_cells, ..Sample::default() };
     walk(text, dialect, &mut sample);
     let reached_the_end = sample.records.len() < RECORDS && sample.cells < CELLS;
-    if !is_whole && reached_the_end && sample.records.len() > 1 {
+    if !is_whole && reached_the_end && sample.records.len() > 1 && !sample.is_too_wide {
         sample.records.pop();
     }
     sample
 }
 
 /// Finds out how a text is written; what is given stays.
-pub(crate) fn detect(text: &str, is_whole: bool, delimiter: Option<u8>, quote: Option<u8>) -> Dialect {
+pub(crate) fn detect(text: &str, is_whole: bool, options: &ReadOptions) -> Dialect {
+    let ReadOptions { delimiter, quote, most_columns, .. } = *options;
     let has = |byte: u8| text.as_bytes().contains(&byte);
     let newline = if has(b'\r') && !has(b'\n') { b'\r' } else { b'\n' };
     let quote = quote.unwrap_or_else(|| if prefers_apostrophes(text, newline) { b'\'' } else { b'"' });
@@ -64,7 +78,7 @@ pub(crate) fn detect(text: &str, is_whole: bool, delimiter: Option<u8>, quote: O
     }
     let mut best = (with(b','), (0, 0));
     for candidate in DELIMITERS.into_iter().filter(|&d| has(d)).map(with) {
-        let fit = fit(&sample(text, is_whole, candidate));
+        let fit = fit(&sample(text, is_whole, candidate, most_columns));
         if fit > best.1 {
             best = (candidate, fit);
         }
@@ -74,6 +88,9 @@ pub(crate) fn detect(text: &str, is_whole: bool, delimiter: Option<u8>, quote: O
 
 /// How well a delimiter fits: the share of records (in thousandths) that have the usual number of cells, and that number.
 fn fit(sample: &Sample) -> (usize, usize) {
+    if sample.is_too_wide {
+        return (0, 0);
+    }
     let mut widths: Vec<usize> = sample.records.iter().map(Vec::len).collect();
     widths.sort_unstable();
     let runs = widths.chunk_by(|a, b| a == b).map(|run| (run.len(), run[0]));
@@ -158,11 +175,11 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Dialect {
-        detect(text, true, None, None)
+        detect(text, true, &ReadOptions::default())
     }
 
     fn header(text: &str) -> bool {
-        has_header(&sample(text, true, found(text)))
+        has_header(&sample(text, true, found(text), usize::MAX))
     }
 
     #[test]

@@ -60,8 +60,12 @@ impl CsvFile {
                 Err(_) if choice == Choice::Detect => return CsvFile::open(input, options, Some(Choice::fallback())),
                 Err(at) => return Err(not_utf8(input.name(), &bytes, at)),
             };
-            let dialect = dialect::detect(text, !more, options.delimiter, options.quote);
-            let sample = dialect::sample(text, !more, dialect);
+            let dialect = dialect::detect(text, !more, options);
+            // One more than is allowed, for a delimiter at the end of each line, which makes no column.
+            let sample = dialect::sample(text, !more, dialect, options.most_columns.saturating_add(1));
+            if sample.is_too_wide {
+                options.check_width(input.name(), usize::MAX)?;
+            }
             let records = sample.records.len();
             if more && ((records < RECORDS && size < ENOUGH) || (records < 3 && size < LARGEST_SAMPLE)) {
                 size *= 8;
@@ -72,6 +76,7 @@ impl CsvFile {
             }
             let header = options.header.unwrap_or_else(|| dialect::has_header(&sample));
             let names = names(&sample.records, header);
+            options.check_width(input.name(), names.len())?;
             refuse_twins(input.name(), &names)?;
             let encoding = source.encoding();
             let fell_back = asked == Choice::Detect && encoding == WINDOWS_1252.name();

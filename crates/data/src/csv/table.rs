@@ -111,7 +111,10 @@ pub(crate) fn flaw(file: &CsvFile, piece: &TextPiece, text: &str) -> Option<(usi
 /// The position of each column of a file among those of the first file.
 fn positions(first: &CsvFile, file: &CsvFile) -> Result<Vec<usize>> {
     let name = file.input.name();
-    let missing: Vec<String> = first.names.iter().filter(|n| !file.names.contains(n)).cloned().collect();
+    let missing: Vec<String> = {
+        let own: std::collections::HashSet<&str> = file.names.iter().map(String::as_str).collect();
+        first.names.iter().filter(|name| !own.contains(name.as_str())).cloned().collect()
+    };
     if !missing.is_empty() {
         let available = tabwright_core::suggest::shorten(file.names.iter().map(String::as_str));
         return Err(Error::MissingColumns { file: name.to_owned(), names: missing, available });

@@ -34,6 +34,14 @@ pub(crate) trait Visit {
     /// Takes a cell, the first of a record having column 0. Unquoted ones are trimmed.
     fn cell(&mut self, column: usize, text: &str, quoted: bool);
 
+    /// Cells of a record that are taken, at most. The walk ends in a record with more, which is told by [`Visit::cut_off`].
+    fn most_cells(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Hears that the walk has ended in a record with too many cells.
+    fn cut_off(&mut self) {}
+
     /// Ends a record that had so many cells and lies there in the text; returns whether to go on.
     fn record(&mut self, cells: usize, range: Range<usize>) -> bool;
 }
@@ -42,6 +50,7 @@ pub(crate) trait Visit {
 pub(crate) fn walk(text: &str, dialect: Dialect, visit: &mut impl Visit) {
     let bytes = text.as_bytes();
     let mut scratch = String::new();
+    let most_cells = visit.most_cells();
     let mut at = 0;
     while at < bytes.len() {
         let start = at;
@@ -51,6 +60,9 @@ pub(crate) fn walk(text: &str, dialect: Dialect, visit: &mut impl Visit) {
             if cells == 0 && (content == bytes.len() || bytes[content] == dialect.newline) {
                 at = content;
                 break;
+            }
+            if cells == most_cells {
+                return visit.cut_off();
             }
             at = if content < bytes.len() && bytes[content] == dialect.quote {
                 let (cell, end) = quoted_cell(text, content, dialect, &mut scratch);

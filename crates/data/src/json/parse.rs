@@ -1,6 +1,8 @@
 //! JSON (RFC 8259) that is read front to back and never held as a tree. Numbers are left as they are written, so that they
 //! are rounded by the same code as those of a CSV.
 
+use crate::number::{self, Number};
+
 /// Values within values that are passed over at most.
 const DEEPEST: usize = 64;
 
@@ -149,30 +151,77 @@ impl<'a> JsonReader<'a> {
         key: &mut String,
         mut visit: impl FnMut(&mut Self, &str) -> Result<(), E>,
     ) -> Result<(), E> {
+        let mut has_more = self.open_object()?;
+        while has_more {
+            let name = self.key(key)?;
+            visit(self, name)?;
+            has_more = self.next_member()?;
+        }
+        Ok(())
+    }
+
+    /// Begins an object; returns whether it has a member.
+    pub(crate) fn open_object(&mut self) -> Result<bool, JsonProblem> {
         self.skip_space();
         self.expect(b'{', "an object")?;
         self.skip_space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(());
+        let is_empty = self.peek() == Some(b'}');
+        self.at += usize::from(is_empty);
+        Ok(!is_empty)
+    }
+
+    /// Reads a key and its colon, up to the value.
+    pub(crate) fn key<'s>(&mut self, scratch: &'s mut String) -> Result<&'s str, JsonProblem>
+    where
+        'a: 's,
+    {
+        self.skip_space();
+        let name = self.string(scratch)?;
+        self.colon()?;
+        Ok(name)
+    }
+
+    /// Reads a key and its colon if it is this one, in which nothing is written as an escape; else it stays where it is.
+    pub(crate) fn take_key(&mut self, expected: &str) -> Result<bool, JsonProblem> {
+        self.skip_space();
+        let end = expected.len() + 1;
+        let rest = &self.bytes[self.at..];
+        if rest.get(end) != Some(&b'"') || rest[0] != b'"' || &rest[1..end] != expected.as_bytes() {
+            return Ok(false);
         }
-        loop {
-            self.skip_space();
-            let name = self.string(key)?;
-            self.skip_space();
-            self.expect(b':', "a colon after the key")?;
-            self.skip_space();
-            visit(self, name)?;
-            self.skip_space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(self.problem("expected a comma or `}` after a value").into()),
-            }
+        self.at += end + 1;
+        self.colon()?;
+        Ok(true)
+    }
+
+    /// Goes on after a value of an object; returns whether another member follows.
+    pub(crate) fn next_member(&mut self) -> Result<bool, JsonProblem> {
+        self.skip_space();
+        let has_more = match self.peek() {
+            Some(b',') => true,
+            Some(b'}') => false,
+            _ => return Err(self.problem("expected a comma or `}` after a value")),
+        };
+        self.at += 1;
+        Ok(has_more)
+    }
+
+    fn colon(&mut self) -> Result<(), JsonProblem> {
+        self.skip_space();
+        self.expect(b':', "a colon after the key")?;
+        self.skip_space();
+        Ok(())
+    }
+
+    /// Reads a short number; if the value is another, it stays where it is.
+    pub(crate) fn short_number(&mut self) -> Option<Number> {
+        let (number, length) = number::parse_short(&self.bytes[self.at..])?;
+        let end = self.at + length;
+        if !matches!(self.bytes.get(end), None | Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n')) {
+            return None;
         }
+        self.at = end;
+        Some(number)
     }
 
     /// Reads an array: `visit` reads each of its values.

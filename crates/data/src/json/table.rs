@@ -30,6 +30,7 @@ pub(crate) struct JsonParser<'a> {
     choice: Choice,
     encoding: &'static str,
     rules: &'a Rules,
+    most_columns: usize,
     seen: Mutex<BTreeSet<String>>,
 }
 
@@ -41,7 +42,8 @@ impl<'a> JsonParser<'a> {
     pub(crate) fn new(inputs: &'a [Input], options: &ReadOptions, rules: &'a Rules) -> Result<Self> {
         let choice = Choice::named(options.encoding.as_deref())?;
         let encoding = TextSource::open(&inputs[0], choice)?.encoding();
-        Ok(JsonParser { inputs, choice, encoding, rules, seen: Mutex::default() })
+        let most_columns = options.most_columns;
+        Ok(JsonParser { inputs, choice, encoding, rules, most_columns, seen: Mutex::default() })
     }
 
     /// The encoding of the first file.
@@ -67,6 +69,9 @@ impl<'a> JsonParser<'a> {
             object(line, &mut scratch, |key, value| {
                 let position = found.position(key, next, modes, only);
                 next = position + 1;
+                if found.columns.len() > self.most_columns {
+                    return Err(format!("more than {} keys, which is the most that is read", self.most_columns));
+                }
                 let (_, builder) = &mut found.columns[position];
                 if builder.len() > rows {
                     return Err(format!("the key `{key}` occurs twice in one object"));

@@ -23,7 +23,8 @@ pub(super) fn open(inputs: &[Input], format: Format, request: &StreamRequest, op
     let mut extra = Vec::new();
     let mut keep_kinds = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
-        let schema = open::schema(input, format)?;
+        let schema = open::schema(input, format, options)?;
+        options.check_width(input.name(), schema.fields().len())?;
         let names: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
         crate::csv::open::refuse_twins(input.name(), &names)?;
         check_columns(input.name(), &names, request)?;
@@ -148,8 +149,8 @@ impl Shape {
         for row in 0..array.len() {
             text.clear();
             match cells.write(row, &mut text) {
-                true => slot.push(&text, &self.rules, bad),
-                false => slot.push_missing(),
+                true => slot.target().push(&text, &self.rules, bad),
+                false => slot.target().push_missing(),
             }
         }
         Ok(slot.finish())

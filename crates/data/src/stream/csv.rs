@@ -1,5 +1,6 @@
 //! CSV files as a stream of blocks.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::csv::cut::{Cutter, TextPiece};
@@ -50,8 +51,9 @@ fn open_file(input: &Input, request: &StreamRequest, options: &ReadOptions) -> R
         return Ok(file);
     }
     let known = |file: &CsvFile| {
+        let names: HashSet<&str> = file.names.iter().map(String::as_str).collect();
         let needed = request.expected.iter().map(|(name, _)| name).chain(&request.keep);
-        needed.filter(|n| file.names.contains(n)).count()
+        needed.filter(|name| names.contains(name.as_str())).count()
     };
     match open(Some(!file.header)) {
         Ok(other) if known(&other) > known(&file) => Ok(other),
@@ -84,7 +86,7 @@ fn is_utf8(input: &Input) -> Result<bool> {
 /// The record that names the columns, as it stands in the file.
 fn header_text(file: &CsvFile) -> Result<String> {
     let source = TextSource::open(&file.input, file.choice)?;
-    let piece = Cutter::new(source, file.dialect, (0, file.input.name())).next_by_records(1)?;
+    let piece = Cutter::new(source, file.dialect, (0, file.input.name())).next_by_records(1, usize::MAX)?;
     let bytes = piece.map(|p| p.bytes).unwrap_or_default();
     Ok(String::from_utf8_lossy(&bytes).trim_matches(['\r', '\n']).to_owned())
 }
@@ -114,7 +116,8 @@ impl Batched for CsvBatches {
                 cutter.compact();
                 let file = &self.shape.files[self.next - 1];
                 let header = usize::from(file.header && self.lines == 0);
-                if let Some(piece) = cutter.next_by_records(self.shape.request.batch_size.saturating_add(header))? {
+                let records = self.shape.request.batch_size.saturating_add(header);
+                if let Some(piece) = cutter.next_by_records(records, self.shape.request.batch_bytes)? {
                     let before = self.lines;
                     self.lines += memchr::memchr_iter(file.dialect.newline, &piece.bytes).count() as u64;
                     return Ok(Some((piece, before)));
@@ -139,8 +142,9 @@ impl Batched for CsvBatches {
         if let Some((_, error)) = flaw(file, &piece, text) {
             return Err(error.shift_lines(lines_before));
         }
+        let records = memchr::memchr_iter(file.dialect.newline, text.as_bytes()).count() + 1;
         let mut rows = Rows {
-            slots: Slots::new(&shape.request, shape.request.batch_size.min(text.len())),
+            slots: Slots::new(&shape.request, shape.request.batch_size.min(records)),
             route: &shape.routes[piece.file],
             rules: &shape.rules,
             width: file.names.len(),
@@ -192,10 +196,10 @@ impl Visit for Rows<'_> {
             return;
         }
         if let Some(position) = self.route.expected[column] {
-            self.slots.expected[position].push(text, self.rules, &mut self.slots.bad);
+            self.slots.expected[position].target().push(text, self.rules, &mut self.slots.bad);
         }
         for &position in &self.route.keep[column] {
-            self.slots.keep[position].push_exact(text);
+            self.slots.keep[position].target().push_exact(text);
         }
     }
 

@@ -1,6 +1,6 @@
 //! JSON Lines files as a stream of blocks.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use crate::csv::cut::{Cutter, TextPiece};
 use crate::csv::open::checked;
@@ -23,10 +23,10 @@ pub(super) fn open(inputs: &[Input], request: &StreamRequest, options: &ReadOpti
     let choice = Choice::named(options.encoding.as_deref())?;
     let mut extra = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
-        let mut keys = keys(input, choice, Some(SAMPLE))?;
+        let mut keys = keys(input, choice, Some(SAMPLE), options)?;
         if check_columns(input.name(), &keys, request).is_err() {
             // A key that is rare may come later: only the whole file can say that it is missing.
-            keys = self::keys(input, choice, None)?;
+            keys = self::keys(input, choice, None, options)?;
             check_columns(input.name(), &keys, request)?;
         }
         if index == 0 {
@@ -35,30 +35,37 @@ pub(super) fn open(inputs: &[Input], request: &StreamRequest, options: &ReadOpti
     }
     let expected = request.expected.iter().enumerate().map(|(i, (name, _))| (name.clone(), i)).collect();
     let keep = request.keep.iter().map(|name| (name.clone(), tabwright_core::Kind::Text)).collect();
-    let shape = Shape { inputs: inputs.to_vec(), expected, request: request.clone(), rules };
+    let mut kept: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, name) in request.keep.iter().enumerate() {
+        kept.entry(name.clone()).or_default().push(index);
+    }
+    let shape = Shape { inputs: inputs.to_vec(), expected, keep: kept, request: request.clone(), rules };
     let source = JsonBatches { shape, choice, next: 0, cutter: None, lines: 0 };
     Ok(Opened { blocks: Box::new(Waves::new(source)), header: None, keep, extra, warnings: Vec::new() })
 }
 
 /// The keys of a file, or of its first lines.
-fn keys(input: &Input, choice: Choice, lines: Option<usize>) -> Result<Vec<String>> {
+fn keys(input: &Input, choice: Choice, lines: Option<usize>, options: &ReadOptions) -> Result<Vec<String>> {
     let mut cutter = Cutter::new(TextSource::open(input, choice)?, LINES, (0, input.name()));
-    let mut keys = BTreeSet::new();
+    let mut keys = HashSet::new();
     let mut order = Vec::new();
     let mut scratch = Scratch::default();
-    while let Some(piece) = cutter.next_by_records(lines.unwrap_or(SAMPLE))? {
+    let mut rest = lines.unwrap_or(usize::MAX);
+    while let Some(piece) = cutter.next_by_records(SAMPLE, super::BATCH_BYTES)? {
         let text = String::from_utf8_lossy(&piece.bytes);
         for line in text.split('\n').filter(|l| !l.trim().is_empty()) {
+            rest = rest.saturating_sub(1);
             // What is wrong with a line is told when its rows are read.
             let _ = object(line, &mut scratch, |key, _| {
-                if !keys.contains(key) {
+                if order.len() <= options.most_columns && !keys.contains(key) {
                     keys.insert(key.to_owned());
                     order.push(key.to_owned());
                 }
                 Ok(())
             });
         }
-        if lines.is_some() {
+        options.check_width(input.name(), order.len())?;
+        if rest == 0 {
             break;
         }
         cutter.compact();
@@ -70,6 +77,8 @@ struct Shape {
     inputs: Vec<Input>,
     /// Positions of the expected columns.
     expected: HashMap<String, usize>,
+    /// Positions of the columns to keep; one may be there twice.
+    keep: HashMap<String, Vec<usize>>,
     request: StreamRequest,
     rules: Rules,
 }
@@ -91,7 +100,9 @@ impl Batched for JsonBatches {
         loop {
             if let Some(cutter) = &mut self.cutter {
                 cutter.compact();
-                if let Some(piece) = cutter.next_by_records(self.shape.request.batch_size)? {
+                if let Some(piece) =
+                    cutter.next_by_records(self.shape.request.batch_size, self.shape.request.batch_bytes)?
+                {
                     let before = self.lines;
                     self.lines += memchr::memchr_iter(b'\n', &piece.bytes).count() as u64;
                     return Ok(Some((piece, before)));
@@ -119,7 +130,8 @@ impl Batched for JsonBatches {
                 return Err(error.shift_lines(lines_before));
             }
         };
-        let mut slots = Slots::new(&shape.request, shape.request.batch_size.min(text.len()));
+        let lines = memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1;
+        let mut slots = Slots::new(&shape.request, shape.request.batch_size.min(lines));
         let mut scratch = Scratch::default();
         let (mut places, mut ranges) = (Vec::new(), Vec::new());
         let mut start = 0;
@@ -157,19 +169,16 @@ impl Shape {
             if slot.len() > row {
                 return Err(twice());
             }
-            match text_of(value) {
-                Some(text) => slot.push(text, &self.rules, &mut slots.bad),
-                None => slot.push_missing(),
-            }
+            slot.target().push_json(value, &self.rules, &mut slots.bad);
         }
-        for (position, _) in self.request.keep.iter().enumerate().filter(|(_, name)| *name == key) {
+        for &position in self.keep.get(key).into_iter().flatten() {
             let slot: &mut Slot = &mut slots.keep[position];
             if slot.len() > row {
                 return Err(twice());
             }
             match text_of(value) {
-                Some(text) => slot.push_exact(text),
-                None => slot.push_missing(),
+                Some(text) => slot.target().push_exact(text),
+                None => slot.target().push_missing(),
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ fn request(expected: &[(&str, Kind)], keep: &[&str], batch_size: usize) -> Strea
         expected: expected.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(),
         keep: keep.iter().map(|k| (*k).to_owned()).collect(),
         batch_size,
+        batch_bytes: crate::BATCH_BYTES,
     }
 }
 
@@ -192,11 +193,15 @@ fn several_files_are_one_stream() {
 
 proptest! {
     #[test]
-    fn a_row_is_the_same_in_any_batch(table in crate::fixture::tables(), batch_size in 1..20_usize) {
+    fn a_row_is_the_same_in_any_batch(
+        table in crate::fixture::tables(),
+        batch_size in 1..20_usize,
+        batch_bytes in 1..2000_usize,
+    ) {
         let files = Files::new();
         crate::write_table(&table, &files.path("t.csv"), None).unwrap();
         let expected: Vec<(String, Kind)> = table.schema().fields().iter().map(|f| (f.name.clone(), f.kind)).collect();
-        let wanted = StreamRequest { passed_over: Vec::new(), expected, keep: Vec::new(), batch_size };
+        let wanted = StreamRequest { passed_over: Vec::new(), expected, keep: Vec::new(), batch_size, batch_bytes };
         let stream = open_stream(&files.input("t.csv"), &wanted, &ReadOptions::default()).unwrap();
         let mut rows: Vec<Vec<String>> = vec![Vec::new(); table.schema().len()];
         for block in stream {
@@ -207,5 +212,54 @@ proptest! {
         for (rows, column) in rows.iter().zip(table.block().columns()) {
             prop_assert_eq!(rows, &shown(column));
         }
+    }
+}
+
+/// A line of commas, a few KB when it is packed, once took a name for each.
+#[test]
+fn a_line_of_commas_is_refused_before_it_is_held() {
+    let commas = ",".repeat(3 << 20);
+    let error = open("t.csv", &commas, &request(&AGE_CITY, &[], 10)).unwrap_err();
+    assert!(error.to_string().contains("more than 100000 columns"), "{error}");
+    let narrow = ReadOptions { most_columns: 2, ..ReadOptions::default() };
+    let read = |content: &str| {
+        let files = Files::new();
+        open_stream(&files.add("t.csv", content), &request(&AGE_CITY, &[], 10), &narrow).map(drop)
+    };
+    assert!(read("age,city,x\n1,a,b\n").unwrap_err().to_string().contains("more than 2 columns"));
+    // A delimiter at the end of each line makes no column.
+    assert!(read("age,city,\n1,a,\n").is_ok());
+    let lines = "{\"age\": 1, \"city\": \"a\", \"x\": 2}\n";
+    let files = Files::new();
+    let error = open_stream(&files.add("t.jsonl", lines), &request(&AGE_CITY, &[], 10), &narrow).unwrap_err();
+    assert!(error.to_string().contains("more than 2 columns"), "{error}");
+}
+
+/// Looking for what may have been meant once took each missing column times each name times each expected column.
+#[test]
+fn thousands_of_missing_columns_are_named_at_once() {
+    let header: Vec<String> = (0..20_000).map(|i| format!("name_{i}")).collect();
+    let expected: Vec<(String, Kind)> = (0..20_000).map(|i| (format!("other_{i}"), Kind::Float)).collect();
+    let wanted = StreamRequest { expected, ..request(&[], &[], 10) };
+    let text = format!("{}\n", header.join(","));
+    let started = std::time::Instant::now();
+    let error = open("t.csv", text, &wanted).unwrap_err();
+    assert!(matches!(&error, Error::MissingColumns { names, .. } if names.len() == 20_000));
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+#[test]
+fn batches_end_where_their_text_is_long() {
+    for (name, header, row) in
+        [("t.csv", "age,city\n", "7,rome\n"), ("t.jsonl", "", "{\"age\": 7, \"city\": \"rome\"}\n")]
+    {
+        let text = format!("{header}{}", row.repeat(1000));
+        let mut wanted = request(&AGE_CITY, &[], 1000);
+        wanted.batch_bytes = 10 * row.len();
+        let short = blocks(name, &text, &wanted);
+        assert!(short.len() >= 100 && short.iter().all(|b| b.block.n_rows() <= 10), "{name}: {}", short.len());
+        assert_eq!(short.iter().map(|b| b.block.n_rows()).sum::<usize>(), 1000);
+        wanted.batch_bytes = 1;
+        assert_eq!(blocks(name, &text, &wanted).iter().map(|b| b.block.n_rows()).sum::<usize>(), 1000);
     }
 }

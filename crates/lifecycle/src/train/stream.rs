@@ -54,6 +54,7 @@ impl FileRows {
             roles: BTreeMap::new(),
             drop: Vec::new(),
             columns: None,
+            ..options.clone()
         };
         FileRows { inputs, options, schema, rows: survey.rows, sample: None, target: None }
     }
@@ -103,6 +104,8 @@ impl FileRows {
             expected: self.schema.fields().iter().map(|f| (f.name.clone(), f.kind)).collect(),
             keep: Vec::new(),
             batch_size: BATCH_ROWS,
+            // Sums are taken in blocks of rows: where a batch ends must depend on their number alone.
+            batch_bytes: usize::MAX,
         };
         let mut stream = tabwright_data::open_stream(&self.inputs, &request, &self.options).map_err(failed)?;
         let mut rows = 0;

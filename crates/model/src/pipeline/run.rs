@@ -3,69 +3,70 @@
 use tabwright_core::block::{MISSING_INTEGER, integer_to_number};
 use tabwright_core::{Column, Rows};
 
+use super::plan::{Home, Plan};
 use super::{Operator, Pipeline, SlotType};
 use crate::features::{CODE_MISSING, FeatureColumn, Features};
 
 /// Microseconds in a second: trees see a timestamp in seconds.
 const MICROSECONDS: f64 = 1e6;
 
-/// Memory that is kept from one run to the next.
+/// Memory that is kept from one run to the next, of this pipeline or another.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    numbers: Vec<Vec<f64>>,
-    codes: Vec<Vec<u32>>,
     features: Features,
+    /// The slots that are no feature, and memory that nobody needs at the moment.
+    beside: Vec<FeatureColumn>,
 }
 
 impl Scratch {
-    fn numbers(&mut self) -> Vec<f64> {
-        self.numbers.pop().unwrap_or_default()
-    }
-
-    fn codes(&mut self) -> Vec<u32> {
-        self.codes.pop().unwrap_or_default()
-    }
-
-    fn keep(&mut self, slot: Slot) {
-        match slot {
-            Slot::Number(mut v) => {
-                v.clear();
-                self.numbers.push(v);
-            }
-            Slot::Code(mut v) => {
-                v.clear();
-                self.codes.push(v);
-            }
+    /// Makes room for the features and slots of a pipeline.
+    fn begin(&mut self, n_rows: usize, n_features: usize, n_beside: usize) {
+        let columns = self.features.begin(n_rows);
+        while columns.len() > n_features {
+            self.beside.extend(columns.pop());
         }
+        while columns.len() < n_features {
+            let spare = if self.beside.len() > n_beside { self.beside.pop() } else { None };
+            columns.push(spare.unwrap_or_default());
+        }
+        let missing = n_beside.saturating_sub(self.beside.len());
+        self.beside.extend(std::iter::repeat_with(FeatureColumn::default).take(missing));
     }
 
-    fn reclaim(&mut self) {
-        for column in std::mem::take(self.features.columns_mut()) {
-            self.keep(match column {
-                FeatureColumn::Number(v) => Slot::Number(v),
-                FeatureColumn::Code { codes, .. } | FeatureColumn::OneHot { codes, .. } => Slot::Code(codes),
-            });
+    fn at(&mut self, home: Home) -> &mut FeatureColumn {
+        match home {
+            Home::Feature(index) => &mut self.features.columns_mut()[index],
+            Home::Beside(index) => &mut self.beside[index],
         }
     }
 }
 
-enum Slot {
-    Number(Vec<f64>),
-    Code(Vec<u32>),
+/// The slots that are filled so far.
+#[derive(Clone, Copy)]
+struct Slots<'s> {
+    scratch: &'s Scratch,
+    plan: &'s Plan,
 }
 
-impl Slot {
-    fn number(&self) -> &[f64] {
-        match self {
-            Slot::Number(v) => v,
-            Slot::Code(_) => unreachable!("invariant: Pipeline::new has checked the types of the slots"),
+impl<'s> Slots<'s> {
+    fn get(self, slot: usize) -> &'s FeatureColumn {
+        match self.plan.homes[slot] {
+            Home::Feature(index) => &self.scratch.features.columns()[index],
+            Home::Beside(index) => &self.scratch.beside[index],
         }
     }
 
-    fn code(&self) -> &[u32] {
-        match self {
-            Slot::Code(v) => v,
-            Slot::Number(_) => unreachable!("invariant: Pipeline::new has checked the types of the slots"),
+    fn numbers(self, slot: usize) -> &'s [f64] {
+        match self.get(slot) {
+            FeatureColumn::Number(values) => values,
+            _ => unreachable!("invariant: Pipeline::new has checked the types of the slots"),
+        }
+    }
+
+    fn codes(self, slot: usize) -> &'s [u32] {
+        match self.get(slot) {
+            FeatureColumn::Code { codes, .. } => codes,
+            _ => unreachable!("invariant: Pipeline::new has checked the types of the slots"),
         }
     }
 }
@@ -83,85 +84,107 @@ impl Pipeline {
     /// # Determinism
     /// Every step works on one row at a time, so a row has the same bits alone and in a batch.
     pub fn transform_into<'s>(&self, rows: Rows<'_>, positions: &[usize], scratch: &'s mut Scratch) -> &'s Features {
-        scratch.reclaim();
-        let mut slots: Vec<Slot> = Vec::with_capacity(self.steps().len());
-        for step in self.steps() {
-            let slot = run(&step.operator, rows, positions, &slots, scratch);
-            slots.push(slot);
+        let plan = &self.plan;
+        scratch.begin(rows.len(), self.outputs.len(), plan.n_beside);
+        for ((step, &home), &slot_type) in self.steps.iter().zip(&plan.homes).zip(&self.types) {
+            // Out of the way of the slots that the step reads.
+            let memory = std::mem::take(scratch.at(home));
+            let filled = run(&step.operator, (rows, positions), Slots { scratch, plan }, memory, slot_type);
+            debug_assert_eq!(filled.len(), rows.len(), "a slot has a value for each row");
+            *scratch.at(home) = filled;
         }
-        let mut slots: Vec<Option<Slot>> = slots.into_iter().map(Some).collect();
-        let mut is_needed = vec![false; slots.len()];
-        let mut used_later: Vec<bool> =
-            self.outputs().iter().rev().map(|o| std::mem::replace(&mut is_needed[o.slot], true)).collect();
-        used_later.reverse();
-        let columns = self.outputs().iter().zip(self.output_types()).zip(used_later);
-        let columns = columns.map(|((output, slot_type), used_later)| {
-            let slot = if used_later { slots[output.slot].as_ref().map(copy) } else { slots[output.slot].take() };
-            into_column(slot.expect("invariant: a slot is taken at its last use"), slot_type)
-        });
-        let columns: Vec<FeatureColumn> = columns.collect();
-        for slot in slots.into_iter().flatten() {
-            scratch.keep(slot);
+        for &(from, to) in &plan.copies {
+            let copy = scratch.at(Home::Feature(from)).clone();
+            *scratch.at(Home::Feature(to)) = copy;
         }
-        scratch.features = Features::new(rows.len(), columns);
         &scratch.features
     }
 }
 
-fn copy(slot: &Slot) -> Slot {
-    match slot {
-        Slot::Number(v) => Slot::Number(v.clone()),
-        Slot::Code(v) => Slot::Code(v.clone()),
+/// The memory of a column for numbers.
+fn emptied_numbers(memory: FeatureColumn) -> Vec<f64> {
+    match memory {
+        FeatureColumn::Number(mut values) => {
+            values.clear();
+            values
+        }
+        _ => Vec::new(),
     }
 }
 
-fn into_column(slot: Slot, slot_type: SlotType) -> FeatureColumn {
-    match (slot, slot_type) {
-        (Slot::Number(v), _) => FeatureColumn::Number(v),
-        (Slot::Code(codes), SlotType::OneHot(width)) => FeatureColumn::OneHot { codes, width },
-        (Slot::Code(codes), SlotType::Code(n_codes)) => FeatureColumn::Code { codes, n_codes },
-        (Slot::Code(_), SlotType::Number) => unreachable!("invariant: a slot holds what its type says"),
+/// The memory of a column for codes.
+fn emptied_codes(memory: FeatureColumn) -> Vec<u32> {
+    match memory {
+        FeatureColumn::Code { mut codes, .. } | FeatureColumn::OneHot { mut codes, .. } => {
+            codes.clear();
+            codes
+        }
+        FeatureColumn::Number(_) => Vec::new(),
     }
 }
 
-fn run(operator: &Operator, rows: Rows<'_>, positions: &[usize], slots: &[Slot], scratch: &mut Scratch) -> Slot {
+/// Fills a slot.
+fn run(
+    operator: &Operator,
+    (rows, positions): (Rows<'_>, &[usize]),
+    slots: Slots<'_>,
+    memory: FeatureColumn,
+    slot_type: SlotType,
+) -> FeatureColumn {
+    match slot_type {
+        SlotType::Number => {
+            let mut out = emptied_numbers(memory);
+            run_to_numbers(operator, (rows, positions), slots, &mut out);
+            FeatureColumn::Number(out)
+        }
+        SlotType::Code(n_codes) => {
+            let mut codes = emptied_codes(memory);
+            run_to_codes(operator, (rows, positions), slots, &mut codes);
+            FeatureColumn::Code { codes, n_codes }
+        }
+        SlotType::OneHot(width) => {
+            let mut codes = emptied_codes(memory);
+            run_to_codes(operator, (rows, positions), slots, &mut codes);
+            FeatureColumn::OneHot { codes, width }
+        }
+    }
+}
+
+fn run_to_numbers(operator: &Operator, (rows, positions): (Rows<'_>, &[usize]), slots: Slots<'_>, out: &mut Vec<f64>) {
     match operator {
-        Operator::Number { input } => {
-            let mut out = scratch.numbers();
-            read_numbers(rows.column(positions[*input]), rows, &mut out);
-            Slot::Number(out)
-        }
-        Operator::Encode { input, levels } => {
-            let mut out = scratch.codes();
-            levels.encode(rows.column(positions[*input]), rows.set(), &mut out);
-            Slot::Code(out)
-        }
+        Operator::Number { input } => read_numbers(rows.column(positions[*input]), rows, out),
         Operator::Finite { slot } => {
-            map_numbers(slots[*slot].number(), scratch, |x| if x.is_finite() { x } else { f64::NAN })
+            out.extend(slots.numbers(*slot).iter().map(|&x| if x.is_finite() { x } else { f64::NAN }));
         }
         Operator::ImputeNumber { slot, value } => {
-            map_numbers(slots[*slot].number(), scratch, |x| if x.is_nan() { *value } else { x })
+            out.extend(slots.numbers(*slot).iter().map(|&x| if x.is_nan() { *value } else { x }));
         }
         Operator::Scale { slot, offset, scale } => {
-            map_numbers(slots[*slot].number(), scratch, |x| (x - offset) / scale)
+            out.extend(slots.numbers(*slot).iter().map(|x| (x - offset) / scale));
         }
-        Operator::ImputeCode { slot, code } => {
-            map_codes(slots[*slot].code(), scratch, |c| if c == CODE_MISSING { *code } else { c })
-        }
-        Operator::OneHot { slot, columns, .. } => map_codes(slots[*slot].code(), scratch, |c| columns[c as usize]),
-        Operator::MissingIndicator { slot } => {
-            let mut out = scratch.numbers();
-            match &slots[*slot] {
-                Slot::Number(v) => out.extend(v.iter().map(|x| f64::from(u8::from(x.is_nan())))),
-                Slot::Code(v) => out.extend(v.iter().map(|c| f64::from(u8::from(*c == CODE_MISSING)))),
+        Operator::MissingIndicator { slot } => match slots.get(*slot) {
+            FeatureColumn::Number(v) => out.extend(v.iter().map(|x| f64::from(u8::from(x.is_nan())))),
+            FeatureColumn::Code { codes, .. } | FeatureColumn::OneHot { codes, .. } => {
+                out.extend(codes.iter().map(|c| f64::from(u8::from(*c == CODE_MISSING))));
             }
-            Slot::Number(out)
+        },
+        Operator::Ordinal { slot, values } => out.extend(slots.codes(*slot).iter().map(|c| values[*c as usize])),
+        Operator::Encode { .. } | Operator::ImputeCode { .. } | Operator::OneHot { .. } => {
+            unreachable!("invariant: Step::check says that these make codes")
         }
-        Operator::Ordinal { slot, values } => {
-            let mut out = scratch.numbers();
-            out.extend(slots[*slot].code().iter().map(|c| values[*c as usize]));
-            Slot::Number(out)
+    }
+}
+
+fn run_to_codes(operator: &Operator, (rows, positions): (Rows<'_>, &[usize]), slots: Slots<'_>, out: &mut Vec<u32>) {
+    match operator {
+        Operator::Encode { input, levels } => levels.encode(rows.column(positions[*input]), rows.set(), out),
+        Operator::ImputeCode { slot, code } => {
+            out.extend(slots.codes(*slot).iter().map(|&c| if c == CODE_MISSING { *code } else { c }));
         }
+        Operator::OneHot { slot, columns, .. } => {
+            out.extend(slots.codes(*slot).iter().map(|c| columns[*c as usize]));
+        }
+        _ => unreachable!("invariant: Step::check says that the others make numbers"),
     }
 }
 
@@ -180,18 +203,6 @@ fn read_numbers(column: &Column, rows: Rows<'_>, out: &mut Vec<f64>) {
 /// A timestamp as a number: seconds since 1970.
 pub fn seconds(microseconds: i64) -> f64 {
     microseconds as f64 / MICROSECONDS
-}
-
-fn map_numbers(values: &[f64], scratch: &mut Scratch, f: impl Fn(f64) -> f64) -> Slot {
-    let mut out = scratch.numbers();
-    out.extend(values.iter().map(|x| f(*x)));
-    Slot::Number(out)
-}
-
-fn map_codes(codes: &[u32], scratch: &mut Scratch, f: impl Fn(u32) -> u32) -> Slot {
-    let mut out = scratch.codes();
-    out.extend(codes.iter().map(|c| f(*c)));
-    Slot::Code(out)
 }
 
 #[cfg(test)]
@@ -238,6 +249,24 @@ mod tests {
         for row in 0..4u32 {
             let one = pipeline.transform_into(Rows::new(&block, RowSet::List(&[row])), &[1, 0], &mut scratch);
             assert_eq!(*one, all.take(&[row]));
+        }
+    }
+
+    #[test]
+    fn memory_that_another_pipeline_used_changes_nothing() {
+        let columns =
+            vec![Column::Float(vec![3.0, f64::NAN]), Column::Category(Category::from_strings([Some("b"), Some("z")]))];
+        let block = Block::new(columns, 2).unwrap();
+        let wide = pipeline();
+        let (inputs, levels) = (wide.inputs().to_vec(), FrozenLevels::new(Spelling::Text, ["b"]));
+        let output = Output { slot: 0, name: "c".into() };
+        let narrow = Pipeline::new(inputs, vec![Operator::Encode { input: 1, levels }.into()], vec![output]).unwrap();
+        let mut scratch = Scratch::default();
+        for _ in 0..3 {
+            for pipeline in [&wide, &narrow] {
+                let fresh = pipeline.transform(Rows::all(&block), &[0, 1]);
+                assert_eq!(*pipeline.transform_into(Rows::all(&block), &[0, 1], &mut scratch), fresh);
+            }
         }
     }
 

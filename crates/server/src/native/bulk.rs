@@ -193,8 +193,10 @@ impl Asked<'_> {
             expected: self.served.expected.clone(),
             keep: self.options.keep.iter().cloned().chain(ids).collect(),
             batch_size: BATCH,
+            batch_bytes: tabwright_data::BATCH_BYTES,
         };
-        open_stream(std::slice::from_ref(self.input), &request, &self.served.read).map_err(unreadable)
+        let read = self.limits.reading(&self.served.read);
+        open_stream(std::slice::from_ref(self.input), &request, &read).map_err(unreadable)
     }
 
     fn has_ids(&self) -> bool {

@@ -110,8 +110,9 @@ pub(crate) fn check_columns(builder: &RowBuilder<'_>) -> Answer<()> {
         return Err(Refusal::bad("no_rows", "there is no row; at least one is needed"));
     }
     let missing = builder.missing();
-    let Some((first, _)) = missing.first() else { return Ok(()) };
-    let names: Vec<String> = missing.iter().take(10).map(|(name, near)| format!("`{name}`{near}")).collect();
+    let Some(first) = missing.first() else { return Ok(()) };
+    let named = |name: &&str| format!("`{name}`{}", builder.hint(name));
+    let names: Vec<String> = missing.iter().take(10).map(named).collect();
     let more = missing.len().saturating_sub(names.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let message = format!(
