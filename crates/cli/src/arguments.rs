@@ -298,12 +298,17 @@ fn with_keys(command: Command, keys: &[&'static Key]) -> Command {
         if let Some(short) = short {
             arg = arg.short(short);
         }
-        if key.key_type == KeyType::Switch && key.value.is_empty() {
-            arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true").hide_possible_values(true);
+        if is_plain(key) {
+            return command.arg(Arg::new(key.name).long(flag).action(ArgAction::SetTrue).help(help(key)));
         }
         let many = matches!(key.key_type, KeyType::List | KeyType::Pairs | KeyType::Numbers);
         command.arg(if many { arg.action(ArgAction::Append) } else { arg })
     })
+}
+
+/// Whether a flag has no value: to be there is all it says.
+fn is_plain(key: &Key) -> bool {
+    key.key_type == KeyType::Switch && key.value.is_empty()
 }
 
 fn help(key: &Key) -> String {
@@ -335,6 +340,10 @@ fn with_configuration(command: Command) -> Command {
 /// The flags of keys that were given.
 pub(crate) fn given_keys(matches: &ArgMatches) -> Vec<(&'static Key, Vec<String>)> {
     let given = |key: &'static Key| {
+        if is_plain(key) {
+            let is_there = matches.try_get_one::<bool>(key.name).ok().flatten() == Some(&true);
+            return is_there.then(|| (key, vec!["true".to_owned()]));
+        }
         let texts = matches.try_get_many::<String>(key.name).ok().flatten()?;
         Some((key, texts.cloned().collect()))
     };

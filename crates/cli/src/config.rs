@@ -210,6 +210,8 @@ fn check_type(key: &Key, value: &Value) -> Result<(), String> {
         (KeyType::Text | KeyType::Choice(_), _) => Err(format!("a text in quotes is needed, {}", found())),
         (KeyType::Count, Value::Integer(i)) if *i >= 0 => Ok(()),
         (KeyType::Count, _) => Err(format!("a whole number from 0 on is needed, got {value}")),
+        (KeyType::Port, Value::Integer(i)) if u16::try_from(*i).is_ok() => Ok(()),
+        (KeyType::Port, _) => Err(no_port(value)),
         (KeyType::Number, Value::Integer(_) | Value::Float(_)) => Ok(()),
         (KeyType::Number, _) => Err(format!("a number is needed, {}", found())),
         (KeyType::Switch, Value::Boolean(_)) => Ok(()),
@@ -229,6 +231,10 @@ fn check_type(key: &Key, value: &Value) -> Result<(), String> {
         },
         (KeyType::Pairs, _) => Err(format!("a table such as {{ name = \"value\" }} is needed, {}", found())),
     }
+}
+
+fn no_port(found: impl std::fmt::Display) -> String {
+    format!("a port is a number from 0 to {}, not {found}", u16::MAX)
 }
 
 /// Kinds and roles are words that are known.
@@ -265,6 +271,7 @@ fn parse(key: &Key, texts: &[String]) -> Result<Value, String> {
             let number = last.parse::<u64>().ok().and_then(|n| i64::try_from(n).ok());
             number.map(Value::Integer).ok_or_else(|| format!("`{last}` is not a whole number from 0 on"))
         }
+        KeyType::Port => last.parse::<u16>().map(|port| Value::Integer(port.into())).map_err(|_| no_port(last)),
         KeyType::Number => last.parse().map(Value::Float).map_err(|_| format!("`{last}` is not a number")),
         KeyType::Switch => last.parse().map(Value::Boolean).map_err(|_| format!("`{last}` is not true or false")),
         KeyType::List => {

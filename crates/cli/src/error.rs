@@ -38,6 +38,19 @@ impl From<std::io::Error> for Failure {
 
 impl From<tabwright_server::Error> for Failure {
     fn from(error: tabwright_server::Error) -> Self {
-        Failure { exit: error.exit(), message: error.to_string() }
+        let mend = match &error {
+            tabwright_server::Error::Listen { source, .. } => match source.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    "; another program listens there: take another with --port, or 0 for a free one"
+                }
+                std::io::ErrorKind::AddrNotAvailable => "; --host is an address of this machine",
+                std::io::ErrorKind::PermissionDenied => {
+                    "; a port below 1024 is for the system: take another with --port"
+                }
+                _ => "",
+            },
+            _ => "",
+        };
+        Failure { exit: error.exit(), message: format!("{error}{mend}") }
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use tabwright_core::suggest;
 
+mod utf8;
+
 /// How rows are laid out in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +33,19 @@ impl Format {
             Format::Jsonl => "jsonl",
             Format::Parquet => "parquet",
             Format::Arrow => "arrow",
+        }
+    }
+
+    /// The name of Arrow's file form on the web; [`Format::media_type`] gives that of its stream form.
+    pub const ARROW_FILE: &str = "application/vnd.apache.arrow.file";
+
+    /// The name that the format has on the web (IANA, media types).
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Format::Csv => "text/csv",
+            Format::Jsonl => "application/x-ndjson",
+            Format::Parquet => "application/vnd.apache.parquet",
+            Format::Arrow => "application/vnd.apache.arrow.stream",
         }
     }
 

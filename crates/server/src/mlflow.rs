@@ -77,6 +77,20 @@ async fn run(call: Call) -> Answer<Response> {
     turn.compute(&served, compute).await
 }
 
+/// What MLflow calls an error of a status (`ErrorCode` in its `databricks.proto`).
+#[cfg_attr(not(test), expect(dead_code, reason = "refusals take it up"))]
+pub(crate) fn error_code(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "UNAUTHENTICATED",
+        StatusCode::FORBIDDEN => "PERMISSION_DENIED",
+        StatusCode::NOT_FOUND => "RESOURCE_DOES_NOT_EXIST",
+        StatusCode::TOO_MANY_REQUESTS => "RESOURCE_EXHAUSTED",
+        StatusCode::SERVICE_UNAVAILABLE => "TEMPORARILY_UNAVAILABLE",
+        status if status.is_server_error() => "INTERNAL_ERROR",
+        _ => "BAD_REQUEST",
+    }
+}
+
 fn written(served: &Served, predictions: &Predictions) -> String {
     let mut out = String::from("{\"predictions\":[");
     for row in 0..predictions.n_rows() {
@@ -320,4 +334,26 @@ fn of_csv(served: &Served, bytes: &Bytes, limits: &Limits) -> Answer<Block> {
         all = Some(block.block);
     }
     all.ok_or_else(|| Refusal::bad("no_rows", "there is no row; at least one is needed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_the_names_of_mlflow() {
+        for (status, name) in [
+            (400, "BAD_REQUEST"),
+            (401, "UNAUTHENTICATED"),
+            (403, "PERMISSION_DENIED"),
+            (404, "RESOURCE_DOES_NOT_EXIST"),
+            (413, "BAD_REQUEST"),
+            (415, "BAD_REQUEST"),
+            (429, "RESOURCE_EXHAUSTED"),
+            (500, "INTERNAL_ERROR"),
+            (503, "TEMPORARILY_UNAVAILABLE"),
+        ] {
+            assert_eq!(error_code(StatusCode::from_u16(status).unwrap()), name, "{status}");
+        }
+    }
 }

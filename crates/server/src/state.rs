@@ -89,7 +89,9 @@ fn described(entry: &Entry, catalog: &Catalog) -> serde_json::Value {
     });
     let labels = model.task().labels();
     if !labels.is_empty() {
-        out["classes"] = json!(labels);
+        // As predictions have them: whole numbers as such.
+        let as_json = |label: &String| serde_json::from_str(label).unwrap_or_else(|_| json!(label));
+        out["classes"] = served.labels.iter().map(as_json).collect();
     }
     if labels.len() == 2 {
         out["threshold"] = json!(model.threshold());

@@ -12,6 +12,12 @@ use crate::error::Failure;
 use crate::screen::{self, Screen, WallClock};
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let json = matches.get_flag("json");
+    if json && matches.get_one::<String>("output").is_some_and(|output| output == "-") {
+        return Err(Failure::usage(
+            "--json prints a summary on standard output, so predictions need a file: add -o FILE",
+        ));
+    }
     if let Some(server) = matches.get_one::<String>("server") {
         return remote::run(matches, server);
     }
@@ -30,12 +36,6 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let model = matches.get_one::<String>("model").map_or("", String::as_str);
     if tabwright_lifecycle::file::is_same(model, &options.output) {
         return Err(Failure::usage(format!("the predictions would replace the model {model}; give another name")));
-    }
-    let json = matches.get_flag("json");
-    if json && options.output == "-" {
-        return Err(Failure::usage(
-            "--json prints a summary on standard output, so predictions need a file: add -o FILE",
-        ));
     }
     stop_on_signal("the rows so far are left out, nothing is half-written");
     let (on_screen, clock) = (Screen::new(false), WallClock::start());

@@ -1,6 +1,8 @@
 //! `tabwright serve`: models over HTTP.
 
-use std::net::{IpAddr, SocketAddr};
+mod checks;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,6 +19,9 @@ use crate::error::Failure;
 use crate::home;
 use crate::logging::{self, LogFormat, OtelOptions};
 use crate::screen;
+
+/// The part of the program that events of a server are from, whoever tells them.
+const LOG: &str = "tabwright_server";
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let config = configuration(matches, true)?;
@@ -45,10 +50,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     allow_connections(config.serve.max_connections);
     runtime.block_on(async {
         let store = open_store(&config, &options).await?;
+        if let Some(store) = &store {
+            checks::tokens(store, &options).await?;
+            checks::say_of_twins(store, &options.changing).await;
+        }
         // Before the first request can come, so that no signal is missed.
         let signals = signals()?;
         let server = Server::start(options, store).await?;
-        announce(&server, matches.get_flag("json"))?;
+        announce(&server, matches.get_flag("json"), format)?;
         server.run(signals, again).await;
         Ok(ExitCode::SUCCESS)
     })
@@ -72,8 +81,8 @@ fn allow_connections(connections: usize) {
 #[cfg(not(unix))]
 fn allow_connections(_: usize) {}
 
-/// Says where the server listens.
-fn announce(server: &Server, json: bool) -> Result<(), Failure> {
+/// Says where the server listens: as lines for people, or as events where the log is for machines.
+fn announce(server: &Server, json: bool, format: LogFormat) -> Result<(), Failure> {
     let scheme = if server.is_encrypted() { "https" } else { "http" };
     let address = format!("{scheme}://{}", server.address());
     let models = server.models();
@@ -84,13 +93,28 @@ fn announce(server: &Server, json: bool) -> Result<(), Failure> {
     }
     let on_screen = screen::Screen::new(false);
     for model in &models {
-        on_screen.say(&format!(
-            "serving {} (version {}): POST {address}/v1/models/{}/predict",
-            model.name, model.version, model.name
-        ));
+        let (name, version, url) = (&model.name, &model.version, url(&address, &model.name));
+        match format {
+            LogFormat::Json => tracing::info!(target: LOG, model = name, version, url, "serving"),
+            LogFormat::Text => on_screen.say(&format!("serving {name} (version {version}): POST {url}")),
+        }
     }
-    on_screen.say(&format!("listening on {address} (what there is: {address}/docs; stop with Ctrl-C)"));
+    match format {
+        LogFormat::Json => tracing::info!(target: LOG, address, "listening on {address}"),
+        LogFormat::Text => {
+            on_screen.say(&format!("listening on {address} (what there is: {address}/docs; stop with Ctrl-C)"));
+        }
+    }
     Ok(())
+}
+
+/// Where the predictions of a model are asked for. A file may have any name.
+fn url(address: &str, name: &str) -> String {
+    let Ok(mut url) = reqwest::Url::parse(address) else { return address.to_owned() };
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["v1", "models", name, "predict"]);
+    }
+    url.to_string()
 }
 
 /// The store, where a registered model is served or a token may be needed, or where there is one anyway.
@@ -106,8 +130,7 @@ async fn open_store(config: &Config, options: &ServeOptions) -> Result<Option<St
             false => Ok(None),
         };
     }
-    let needs_tokens = options.require_token || !(options.address.ip().is_loopback() || options.insecure);
-    if !is_needed && !needs_tokens {
+    if !is_needed && !checks::needs_tokens(options) {
         return Ok(None);
     }
     let store = Store::open(&home::options(config, WAIT)?).await;
@@ -115,12 +138,7 @@ async fn open_store(config: &Config, options: &ServeOptions) -> Result<Option<St
 }
 
 fn options(config: &ServeConfig, models: &[String]) -> Result<ServeOptions, Failure> {
-    let ip = match config.host.as_str() {
-        "localhost" => IpAddr::from([127, 0, 0, 1]),
-        host => host.trim_matches(['[', ']']).parse().map_err(|_| {
-            Failure::usage(format!("serve.host: `{host}` is no address; give one such as 127.0.0.1, 0.0.0.0 or ::1"))
-        })?,
-    };
+    let ip = checks::host(&config.host)?;
     Ok(ServeOptions {
         address: SocketAddr::new(ip, config.port),
         insecure: config.insecure,
@@ -158,11 +176,20 @@ fn changing(config: &ServeConfig, models: &[String]) -> Result<Changing, Failure
             ));
         }
     };
+    checks::hosts(&config.hosts)?;
+    checks::origins(&config.origins)?;
+    let sources: Vec<Source> = models.iter().map(|text| source(text)).collect::<Result<_, _>>()?;
+    let canaries = canaries(config)?;
+    let shadows: Vec<Reference> =
+        config.shadow.iter().map(|text| reference("serve.shadow", text)).collect::<Result<_, _>>()?;
+    checks::names(&sources)?;
+    let others = canaries.iter().map(|c| ("serve.canary", &c.reference));
+    checks::beside(&sources, others.chain(shadows.iter().map(|reference| ("serve.shadow", reference))))?;
     Ok(Changing {
-        sources: models.iter().map(|text| source(text)).collect::<Result<_, _>>()?,
+        sources,
         default: Some(config.default.clone()).filter(|name| !name.is_empty()),
-        canaries: canaries(config)?,
-        shadows: config.shadow.iter().map(|text| reference("serve.shadow", text)).collect::<Result<_, _>>()?,
+        canaries,
+        shadows,
         tls,
         token: token(&config.token)?,
         hosts: config.hosts.clone(),
@@ -172,6 +199,7 @@ fn changing(config: &ServeConfig, models: &[String]) -> Result<Changing, Failure
 }
 
 fn source(text: &str) -> Result<Source, Failure> {
+    checks::foreign(text)?;
     if is_file(text) {
         return Ok(Source::File(text.into()));
     }

@@ -232,6 +232,9 @@ fn next_steps(kept: &Kept, name: &str, sources: &[String]) -> String {
         text += &format!("Run:   {run_id}\n");
     }
     text += &format!("Next:  tabwright show {model}\n       tabwright predict {model} {data} -o predictions.csv");
+    if kept.version.is_some() {
+        text += &format!("\n       tabwright serve {name}");
+    }
     if kept.version.as_ref().is_some_and(|v| v.version > 1) {
         text += &format!("\n       tabwright models promote {model}");
     }

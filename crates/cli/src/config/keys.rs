@@ -10,6 +10,8 @@ pub(crate) enum KeyType {
     Choice(&'static [&'static str]),
     /// A whole number that is not negative.
     Count,
+    /// A port of TCP.
+    Port,
     /// A number.
     Number,
     /// `true` or `false`.
@@ -50,7 +52,7 @@ const fn key(
     Key { name, flag, value, key_type, default, doc }
 }
 
-use KeyType::{Choice, Count, List, Number, Numbers, Pairs, Switch, Text};
+use KeyType::{Choice, Count, List, Number, Numbers, Pairs, Port, Switch, Text};
 
 const IMPUTE_NUMBER: KeyType = Choice(&["median", "mean", "most_frequent", "constant", "none"]);
 const IMPUTE_CATEGORY: KeyType = Choice(&["constant", "most_frequent", "none"]);
@@ -444,7 +446,7 @@ pub(crate) const KEYS: &[Key] = &[
         "\"127.0.0.1\"",
         "The address to listen on. Any but loopback needs a token.",
     ),
-    key(("serve.port", "port"), "PORT", Count, "8080", "The port; 0 takes a free one."),
+    key(("serve.port", "port"), "PORT", Port, "8080", "The port; 0 takes a free one."),
     key(
         ("serve.default", "default"),
         "NAME",
@@ -534,7 +536,7 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         Number,
         "0.1",
-        "Longest time in seconds that a request is expected to wait for a processor; beyond, it is refused. A twentieth of it once the queue has stood for so long.",
+        "Longest time in seconds that a request is expected to wait for a processor; beyond, it is refused. A quarter of it once the queue has stood for so long.",
     ),
     key(("serve.header_time", ""), "", Number, "10", "Seconds for the head of a request."),
     key(

@@ -252,13 +252,150 @@ fn a_file_of_rows_is_sent_to_a_server() {
     cells[column] = "abc";
     lines[2] = cells.join(",");
     place.write("bad.csv", lines.join("\n"));
-    place.run(&format!("predict churn bad.csv {url} -o b.csv")).exit(3).says("1 of 400 rows");
+    let local = place.run("predict churn.tw bad.csv -o b.csv").exit(3).stderr;
+    let remote = place.run(&format!("predict churn bad.csv {url} -o b.csv")).exit(3).says("1 of 400 rows");
+    let (place_and_reason, _) = local.trim_start_matches("error: ").split_once("; mend").unwrap();
+    remote.says(place_and_reason);
+    assert!(!place.path("b.csv").exists());
     place.run(&format!("predict churn bad.csv {url} -o b.csv --on-error null")).ok().says("the column `error`");
     assert!(place.read("b.csv").contains("`abc` is not a number"));
     place.run(&format!("predict chrun churn.csv {url}")).exit(2).says("did you mean `churn`");
-    place.run("predict churn churn.csv --server http://127.0.0.1:1").exit(1).says("is the server running there?");
-    place.run("predict churn churn.csv --server ftp://x").exit(2).says("no address");
-    place.run(&format!("predict churn churn.csv {url} --token secret")).exit(2).says("env:NAME or file:PATH");
+}
+
+#[test]
+fn what_a_server_cannot_be_asked_is_refused_with_what_to_write() {
+    let place = Place::new();
+    place.model();
+    let served = place.serve("churn.tw");
+    let address = served.address.to_string();
+    let url = format!("--server http://{address}");
+    let ask = |more: &str| place.run(&format!("predict churn churn.csv {more}"));
+    ask("--server http://127.0.0.1:1").exit(1).says("is the server running there?");
+    ask(&format!("--server {address}")).exit(2).says(&format!("write http://{address}"));
+    ask("--server ftp://x").exit(2).says("not ftp://");
+    ask(&format!("{url}/v1/models/churn/predict")).exit(2).says("scheme, host and port alone");
+    ask(&format!("--server https://{address}")).exit(1).says("speaks no TLS");
+    ask(&format!("{url} --token secret")).exit(2).says("env:NAME or file:PATH");
+    for (option, flag) in [
+        ("--na x", "--na"),
+        ("--delimiter ;", "--delimiter"),
+        ("--quote '", "--quote"),
+        ("--header false", "--header"),
+        ("--threads 2", "--threads"),
+        ("--batch-size 7", "--batch-size"),
+    ] {
+        ask(&format!("{url} {option} -o out.csv")).exit(2).says(&format!("{flag} is not sent to a server"));
+    }
+    ask(&format!("{url} -o out.tsv")).exit(2).says(".csv");
+    ask(&format!("{url} --json")).exit(2).says("add -o FILE");
+    ask(&format!("{url} -o churn.csv")).exit(2).says("which is read");
+    assert!(!place.path("out.csv").exists());
+    let mut place = place;
+    place.variables.push(("TABWRIGHT_DATA_NA".into(), "x".into()));
+    place.run(&format!("predict churn churn.csv {url}")).exit(2).says("TABWRIGHT_DATA_NA is not sent");
+}
+
+#[test]
+fn text_in_another_encoding_is_sent_as_utf8_and_a_format_as_it_is_named() {
+    let place = Place::new();
+    place.model();
+    let served = place.serve("churn.tw");
+    let table = place.read("churn.csv").replace("month-to-month", "Müller");
+    place.write("utf8.csv", &table);
+    let utf16: Vec<u8> = "\u{feff}".encode_utf16().chain(table.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    place.write("utf16.csv", utf16);
+    let latin: Vec<u8> = table.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    place.write("latin1.csv", &latin);
+    place.write("latin1.txt", latin);
+    let ask = |file: &str| {
+        let url = format!("--server http://{}", served.address);
+        place.run(&format!("predict churn {file} {url} --keep contract -o out.csv")).ok();
+        place.read("out.csv")
+    };
+    let expected = ask("utf8.csv");
+    assert!(expected.contains("Müller"));
+    for file in ["utf16.csv", "latin1.csv", "latin1.csv --encoding latin1", "latin1.txt --format csv"] {
+        assert_eq!(ask(file), expected, "{file}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_ends_the_command_without_a_word() {
+    let place = Place::new();
+    place.model();
+    place.run("example churn --rows 20000 -o many.csv").ok();
+    let served = place.serve("churn.tw");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tabwright"))
+        .args(["predict", "churn", "many.csv", "--server", &format!("http://{}", served.address)])
+        .current_dir(place.folder.path())
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+    assert!(line.starts_with("prediction,"), "{line}");
+}
+
+#[test]
+fn rows_that_cannot_be_used_are_seen_where_a_proxy_took_the_counts_away() {
+    let place = Place::new();
+    place.churn(3);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("--server http://{}", listener.local_addr().unwrap());
+    let answers = [
+        "prediction,error\nyes,\n,\"row 1, column `plan`: there twice in one row\"\nno,\n",
+        "prediction\nyes\nno\nyes\n",
+    ];
+    std::thread::spawn(move || {
+        for body in answers {
+            let mut stream = listener.accept().unwrap().0;
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                length =
+                    line.to_lowercase().strip_prefix("content-length: ").map_or(length, |n| n.trim().parse().unwrap());
+                line.clear();
+            }
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + body).as_bytes()).unwrap();
+        }
+    });
+    let bad = place.run(&format!("predict churn churn.csv {url} -o out.csv")).exit(3);
+    bad.says("churn.csv, line 3, column `plan`: there twice in one row; 1 of 3 rows");
+    assert!(!place.path("out.csv").exists());
+    place.run(&format!("predict churn churn.csv {url} -o out.csv")).ok().says("3 rows predicted");
+    assert_eq!(place.read("out.csv"), answers[1]);
+}
+
+#[test]
+fn what_a_server_says_first_is_json_where_the_log_is() {
+    let place = Place::new();
+    place.model();
+    place
+        .run("train churn.csv --target churned --candidates logistic_regression --folds 0 -o it's.tw --no-record")
+        .ok();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tabwright"))
+        .args(["serve", "churn.tw", "it's.tw", "--port", "0", "--log-format", "json"])
+        .current_dir(place.folder.path())
+        .env_clear()
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().take(3);
+    let said: Vec<Value> = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((&said[0]["message"], &said[0]["model"]), (&json!("serving"), &json!("churn")));
+    assert!(said[1]["url"].as_str().unwrap().ends_with("/v1/models/it's/predict"), "{said:?}");
+    let address = said[2]["address"].as_str().unwrap();
+    assert_eq!(said[2]["message"], format!("listening on {address}"));
 }
 
 #[test]
@@ -380,7 +517,12 @@ fn tls_is_spoken_and_its_certificate_taken_up_again() {
     assert!(served.said["address"].as_str().unwrap().starts_with("https://"));
     let ask = |file: &str| place.run(&format!("predict churn churn.csv --server {url} --ca {file} -o out.csv"));
     ask("cert.pem").ok();
-    place.run(&format!("predict churn churn.csv --server {url} -o out.csv")).exit(1);
+    place
+        .run(&format!("predict churn churn.csv --server {url} -o out.csv"))
+        .exit(1)
+        .says("name that of the signer with --ca");
+    let plain = url.replace("https:", "http:");
+    place.run(&format!("predict churn churn.csv --server {plain} -o out.csv")).exit(1).says(&format!("write {url}"));
     place.write("old.pem", place.read("cert.pem"));
     certificate(&place);
     served.signal(Signal::HUP);
@@ -411,13 +553,21 @@ fn what_cannot_be_served_is_told_before_anybody_asks() {
     place.run("serve churn.tw --default nobody --port 0").exit(2).says("nobody");
     place.run("serve churn.tw --canary churn@next=2 --port 0").exit(2).says("between 0 and 1");
     place.run("serve churn.tw --shadow a/b --port 0").exit(2).says("serve.shadow");
+    place.run("serve churn.tw --shadow chrun@next --port 0").exit(2).says("did you mean `churn`");
+    place.run("serve churn.tw --hosts * --port 0").exit(2).says("serve.hosts");
+    place.run("serve churn.tw --origins app.example --port 0").exit(2).says("write https://app.example");
+    place.run("serve churn.tw --host 127.0.0.1:9000").exit(2).says("--host 127.0.0.1 --port 9000");
+    place.run("serve models:/churn/1").exit(2).says("write churn:1");
     place.run("serve churn.tw --set serve.max_body=much --port 0").exit(2).says("serve.max_body");
     place.run("serve churn.tw --set serve.request_time=-1 --port 0").exit(2).says("serve.request_time");
     place.run("serve churn.tw --log-level loud --port 0").exit(2);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    place.run(&format!("serve churn.tw --port {port}")).exit(1).says("cannot be listened on");
-    place.run("serve churn.tw --port 99999").exit(2);
+    place.run(&format!("serve churn.tw --port {port}")).exit(1).says("another program listens there");
+    place.run("serve churn.tw --port 99999").exit(2).says("a port is a number from 0 to 65535, not 99999");
+    place.run("token create --name old --scope predict --expires 1s").ok();
+    std::thread::sleep(Duration::from_millis(1100));
+    place.run("serve churn.tw --require-token --port 0").exit(2).says("1 token, expired on 20");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tabwright_core::Kind;
 use tabwright_core::summary::ColumnSummary;
+use tabwright_data::json_string;
 
 use crate::model::Served;
 
@@ -35,11 +36,6 @@ impl Column<'_> {
     pub(super) fn range(&self) -> Option<(Value, Value)> {
         let numbers = self.summary?.numbers.as_ref()?;
         Some((self.value(numbers.min), self.value(numbers.max)))
-    }
-
-    /// Whether no training row lacks it.
-    pub(super) fn is_never_missing(&self) -> bool {
-        self.summary.is_some_and(|summary| summary.missing == 0)
     }
 
     fn value(&self, number: f64) -> Value {
@@ -80,23 +76,20 @@ impl Column<'_> {
             Kind::Integer => "a whole number".to_owned(),
             Kind::Float => "a number".to_owned(),
             Kind::Timestamp => "a time, such as 2026-01-31T12:00:00Z".to_owned(),
-            Kind::Categorical => "one of some levels".to_owned(),
+            Kind::Categorical => self.choices(),
             Kind::Text => "text".to_owned(),
         };
         if let Some((low, high)) = self.range() {
             text.push_str(&format!("; {} to {} in the training rows", plain(&low), plain(&high)));
         }
-        if let Some((levels, count)) = self.levels()
-            && self.kind == Kind::Categorical
-        {
-            let more = count.saturating_sub(levels.len() as u64);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            text.push_str(&format!("; known: {}{more}", levels.join(", ")));
-        }
-        if self.is_never_missing() {
-            text.push_str("; never missing in the training rows");
-        }
         text
+    }
+
+    fn choices(&self) -> String {
+        let Some((levels, count)) = self.levels() else { return "a level".to_owned() };
+        let more = count.saturating_sub(levels.len() as u64);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("one of: {}{more}", levels.join(", "))
     }
 }
 
@@ -109,4 +102,19 @@ fn plain(value: &Value) -> String {
 pub(super) fn example(served: &Served) -> Value {
     let row = of(served).iter().map(|column| (column.name.to_owned(), column.example())).collect();
     Value::Object(row)
+}
+
+/// The same as text, with the columns in the order of the model.
+pub(super) fn example_text(served: &Served) -> String {
+    let mut text = String::from("{");
+    for (index, column) in of(served).iter().enumerate() {
+        if index > 0 {
+            text.push_str(", ");
+        }
+        json_string(&mut text, column.name);
+        text.push_str(": ");
+        text.push_str(&column.example().to_string());
+    }
+    text.push('}');
+    text
 }

@@ -177,24 +177,29 @@ fn responses(route: &Route, settings: &Changing) -> Value {
     all
 }
 
-fn parameters() -> Value {
-    let one = |name: &str, schema: Value, about: &str| json!({"name": name, "in": "query", "schema": schema, "description": about});
-    json!([
-        one("ids", json!({"type": "string"}), "The column that holds the ids of the predictions."),
-        one(
+/// What may be asked for beside the predictions: name, type and range, and what it does.
+pub(super) fn options() -> [(&'static str, Value, &'static str); 6] {
+    [
+        ("ids", json!({"type": "string"}), "The column that holds the ids of the predictions."),
+        (
             "explain",
             json!({"type": "integer", "minimum": 0, "maximum": 65535}),
-            "Reasons for each row: the features that moved it most."
+            "Reasons for each row: so many of the features that moved it most.",
         ),
-        one("flags", json!({"type": "boolean"}), "What is unusual about each row."),
-        one("keep", json!({"type": "string"}), "Columns to carry through, separated by commas."),
-        one(
+        ("flags", json!({"type": "boolean"}), "What is unusual about each row."),
+        ("keep", json!({"type": "string"}), "Columns to carry through, separated by commas."),
+        (
             "threshold",
             json!({"type": "number", "minimum": 0, "maximum": 1}),
-            "Probability from which the answer is the positive class."
+            "Probability from which the answer is the positive class.",
         ),
-        one("key", json!({"type": "string"}), "Decides whether a canary answers: the same key, the same version."),
-    ])
+        ("key", json!({"type": "string"}), "Decides whether a canary answers: the same key, the same version."),
+    ]
+}
+
+fn parameters() -> Value {
+    let one = |(name, schema, about)| json!({"name": name, "in": "query", "schema": schema, "description": about});
+    options().into_iter().map(one).collect()
 }
 
 fn body(route: &Route, model: Option<(usize, &Entry)>) -> Option<Value> {

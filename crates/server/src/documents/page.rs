@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::columns;
-use super::openapi::encoded;
+use super::openapi::{encoded, options};
 use crate::http::ROUTES;
 use crate::model::{Catalog, Entry};
 use crate::options::Changing;
@@ -15,8 +15,8 @@ th{color:#57606a;font-weight:600}code,pre{font-family:ui-monospace,monospace;fon
 pre{background:#f6f8fa;padding:.8rem;overflow-x:auto;border-radius:6px}.s{color:#57606a}\
 @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}h2,th,td{border-color:#30363d}pre{background:#161b22}th,.s{color:#8b949e}}";
 
-/// The whole page.
-pub(super) fn write(catalog: &Catalog, settings: &Changing, needs_token: bool) -> String {
+/// The whole page. `address` is where the server is asked.
+pub(super) fn write(catalog: &Catalog, settings: &Changing, needs_token: bool, address: &str) -> String {
     let mut out = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     out.push_str("<meta name=\"viewport\" content=\"width=device-width\"><title>Tabwright</title><style>");
     out.push_str(STYLE);
@@ -28,8 +28,9 @@ pub(super) fn write(catalog: &Catalog, settings: &Changing, needs_token: bool) -
         out.push_str("<p>A token is needed: send the header <code>Authorization: Bearer TOKEN</code>.</p>\n");
     }
     for entry in catalog.models.values() {
-        model(&mut out, entry, needs_token);
+        model(&mut out, entry, needs_token, address);
     }
+    asked_for(&mut out);
     routes(&mut out);
     let limits = &settings.limits;
     let _ = write!(
@@ -42,7 +43,7 @@ pub(super) fn write(catalog: &Catalog, settings: &Changing, needs_token: bool) -
     out
 }
 
-fn model(out: &mut String, entry: &Entry, needs_token: bool) {
+fn model(out: &mut String, entry: &Entry, needs_token: bool, address: &str) {
     let served = &entry.main;
     let (name, version) = (escaped(&served.name), escaped(&served.version));
     let task = served.model().task();
@@ -67,17 +68,29 @@ fn model(out: &mut String, entry: &Entry, needs_token: bool) {
         let _ = write!(out, " Version {} is compared.", escaped(&shadow.served.version));
     }
     let token = if needs_token { " -H 'Authorization: Bearer TOKEN'" } else { "" };
-    let example = serde_json::json!({"rows": [columns::example(served)]}).to_string().replace('\'', "'\\''");
+    let example = format!("{{\"rows\": [{}]}}", columns::example_text(served)).replace('\'', "'\\''");
     let _ = write!(
         out,
-        "</p>\n<pre>curl http://HOST/v1/models/{}/predict{token} -H 'Content-Type: application/json' -d '{}'</pre>\n\
+        "</p>\n<pre>curl '{}/v1/models/{}/predict'{token} -H 'Content-Type: application/json' -d '{}'</pre>\n\
          <table><tr><th>column</th><th>kind</th><th>values</th></tr>\n",
+        escaped(address),
         escaped(&encoded(&served.name)),
         escaped(&example)
     );
     for column in columns::of(served) {
         let (name, kind, values) = (escaped(column.name), column.kind.name(), escaped(&column.described()));
         let _ = writeln!(out, "<tr><td><code>{name}</code></td><td>{kind}</td><td>{values}</td></tr>");
+    }
+    out.push_str("</table>\n");
+}
+
+fn asked_for(out: &mut String) {
+    out.push_str(
+        "<h2>What may be asked for beside the predictions</h2>\n<p>In the query of the address, or beside <code>rows</code>, where \
+         <code>ids</code> and <code>keep</code> may be lists.</p>\n<table><tr><th>option</th><th></th></tr>\n",
+    );
+    for (name, _, about) in options() {
+        let _ = writeln!(out, "<tr><td><code>{name}</code></td><td>{}</td></tr>", escaped(about));
     }
     out.push_str("</table>\n");
 }

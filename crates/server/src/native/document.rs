@@ -1,10 +1,12 @@
 //! Rows in a JSON document: one object, an array of them, or an object with `rows` and options.
 
-use tabwright_core::Block;
+mod shape;
+
+use tabwright_core::{Block, suggest};
 use tabwright_data::{JsonKind, JsonProblem, JsonReader, JsonValue, ReadRows, RowBuilder};
 use tabwright_lifecycle::answer::bad_rows;
 
-use super::options::{GivenIds, Options};
+use super::options::{BESIDE_ROWS, GivenIds, Options};
 use crate::model::Served;
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
@@ -27,6 +29,14 @@ impl Document {
     /// Reads a request for a model.
     pub(crate) fn read(served: &Served, bytes: &[u8], options: Options, limits: &Limits) -> Answer<Self> {
         let text = utf8(bytes)?;
+        Document::of_text(served, text, options, limits).map_err(|refusal| match refusal.code {
+            // Where columns are missing, they may stand in another form.
+            "missing_column" => shape::wrong(served, text).unwrap_or(refusal),
+            _ => refusal,
+        })
+    }
+
+    fn of_text(served: &Served, text: &str, options: Options, limits: &Limits) -> Answer<Self> {
         let mut reader = JsonReader::new(text);
         let mut options = options;
         let found = match reader.kind()? {
@@ -34,8 +44,13 @@ impl Document {
                 return Err(Refusal::bad("empty_body", "the body is empty; send {\"rows\": [{\"column\": value, …}]}"));
             }
             Some(JsonKind::Array) => Found::Rows(reader.clone()),
-            Some(JsonKind::Object) if is_envelope(&reader) => Found::Envelope,
-            Some(JsonKind::Object) => Found::Row(reader.clone()),
+            Some(JsonKind::Object) => match seen(&reader) {
+                Seen::Rows => Found::Envelope,
+                Seen::Row(option) => {
+                    check_beside(served, option)?;
+                    Found::Row(reader.clone())
+                }
+            },
             Some(other) => {
                 let message = format!("the body is {}; send {{\"rows\": [{{\"column\": value, …}}]}}", other.name());
                 return Err(Refusal::bad("bad_json", message));
@@ -77,21 +92,26 @@ impl Document {
                 builder.ok_or_else(|| Refusal::bad("bad_json", "the document has no rows"))?
             }
         };
-        Document::of(served, builder, options)
+        Document::of(served, (text, builder), options)
     }
 
-    fn of(served: &Served, builder: RowBuilder<'_>, options: Options) -> Answer<Self> {
+    fn of(served: &Served, (text, builder): (&str, RowBuilder<'_>), options: Options) -> Answer<Self> {
         options.check(served)?;
         check_columns(&builder)?;
         if let Some(name) = builder.not_kept() {
-            let message = format!("the column `{name}` is to be carried through, and no row has it");
+            let columns = shape::first_columns(text);
+            let near = suggest::did_you_mean(name, columns.iter().map(String::as_str));
+            let message = match options.keep.iter().any(|kept| kept == name) {
+                true => format!("the column `{name}` is to be carried through, and no row has it{near}"),
+                false => format!("the ids are to come from the column `{name}`, and no row has it{near}"),
+            };
             return Err(Refusal::bad("bad_option", message).in_column(name));
         }
         let n_rows = builder.n_rows();
         if let Some(GivenIds::List(ids)) = &options.ids
             && ids.len() != n_rows
         {
-            let message = format!("there are {} ids for {n_rows} rows", ids.len());
+            let message = format!("there are {} for {}", counted(ids.len(), "id"), counted(n_rows, "row"));
             return Err(Refusal::bad("bad_option", message));
         }
         let mut rows = builder.finish().map_err(|e| Refusal::internal(&e))?;
@@ -120,6 +140,10 @@ pub(crate) fn check_columns(builder: &RowBuilder<'_>) -> Answer<()> {
         names.join(", ")
     );
     Err(Refusal::unusable("missing_column", message).in_column(first))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 enum Found<'a> {
@@ -153,8 +177,8 @@ impl<'s> Source<'s> {
         let mut builder = self.begin();
         reader.array(|reader| -> Answer<()> {
             if builder.n_rows() == self.limits.rows {
-                let most = self.limits.rows;
-                let message = format!("a JSON document has at most {most} rows; send more as CSV, JSON Lines or Arrow");
+                let most = counted(self.limits.rows, "row");
+                let message = format!("a JSON document has at most {most}; send more as CSV, JSON Lines or Arrow");
                 return Err(Refusal::too_large(message));
             }
             self.row(&mut builder, reader)
@@ -185,7 +209,7 @@ pub(crate) fn reread(served: &Served, bytes: &[u8]) -> Option<Block> {
 /// The text of a body.
 pub(crate) fn utf8(bytes: &[u8]) -> Answer<&str> {
     std::str::from_utf8(bytes).map_err(|error| {
-        let message = format!("the body is no UTF-8 (byte {})", error.valid_up_to() + 1);
+        let message = format!("the body is not valid UTF-8 (byte {})", error.valid_up_to() + 1);
         Refusal::bad("bad_utf8", message)
     })
 }
@@ -202,22 +226,49 @@ impl From<JsonProblem> for Stop {
     }
 }
 
-/// Whether an object holds rows, and is not one. A row may have a column of any name, but no array in it.
-fn is_envelope(reader: &JsonReader<'_>) -> bool {
+/// What an object at the top of a document is.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// It holds rows.
+    Rows,
+    /// It is one, with the option that stands among its columns.
+    Row(Option<&'static str>),
+}
+
+/// Whether an object holds rows, or is one. A row may have a column of any name, but no array in it.
+fn seen(reader: &JsonReader<'_>) -> Seen {
     let mut reader = reader.clone();
+    let mut option = None;
     let walked = reader.object(&mut String::new(), |reader, key| {
         if ROWS.contains(&key) && reader.kind()? == Some(JsonKind::Array) {
             return Err(Stop::Found(None));
         }
+        option = option.or_else(|| BESIDE_ROWS.iter().find(|name| **name == key).copied());
         Ok(reader.skip()?)
     });
-    matches!(walked, Err(Stop::Found(_)))
+    match walked {
+        Err(Stop::Found(_)) => Seen::Rows,
+        _ => Seen::Row(option),
+    }
+}
+
+/// Refuses an option among the columns of a row: passed over, it would be of no effect without a word.
+fn check_beside(served: &Served, option: Option<&str>) -> Answer<()> {
+    let Some(name) = option else { return Ok(()) };
+    if served.shape.position(name).is_some() || served.passed_over.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let message = format!(
+        "`{name}` stands among the columns of a row, and the model has no such column; an option stands beside `rows`: \
+         {{\"rows\": [{{\"column\": value, …}}], \"{name}\": …}}"
+    );
+    Err(Refusal::bad("bad_option", message))
 }
 
 /// The option `key` of a document with rows: the key of a canary.
 pub(crate) fn key_of(bytes: &[u8]) -> Option<String> {
     let mut reader = JsonReader::new(std::str::from_utf8(bytes).ok()?);
-    if reader.kind().ok()? != Some(JsonKind::Object) || !is_envelope(&reader) {
+    if reader.kind().ok()? != Some(JsonKind::Object) || seen(&reader) != Seen::Rows {
         return None;
     }
     let walked = reader.object(&mut String::new(), |reader, key| match key {
@@ -296,8 +347,11 @@ mod tests {
 
     #[test]
     fn rows_and_documents_with_rows_are_told_apart() {
-        let is = |text: &str| is_envelope(&JsonReader::new(text));
-        assert!(is(r#"{"threshold": 0.4, "rows": []}"#) && is(r#"{"instances": [1]}"#));
-        assert!(!is(r#"{"rows": 3, "age": 4}"#) && !is(r#"{"age": 4}"#) && !is("{"));
+        let is = |text: &str| seen(&JsonReader::new(text));
+        assert_eq!(is(r#"{"threshold": 0.4, "rows": []}"#), Seen::Rows);
+        assert_eq!(is(r#"{"instances": [1]}"#), Seen::Rows);
+        assert_eq!(is(r#"{"rows": 3, "age": 4}"#), Seen::Row(None));
+        assert_eq!((is(r#"{"age": 4, "key": 1}"#), is("{")), (Seen::Row(None), Seen::Row(None)));
+        assert_eq!(is(r#"{"age": 4, "explain": 2, "flags": true}"#), Seen::Row(Some("explain")));
     }
 }

@@ -15,6 +15,12 @@ const REASONS: usize = 5;
 /// The names of all options.
 const NAMES: [&str; 8] = ["explain", "flags", "ids", "interval", "keep", "key", "set", "threshold"];
 
+/// Those that nobody takes for a column; `key`, `set` and `interval` are columns of many tables.
+pub(super) const BESIDE_ROWS: [&str; 5] = ["explain", "flags", "ids", "keep", "threshold"];
+
+/// Columns that are carried through, at most: each is looked for among all columns of a row.
+const MOST_KEPT: usize = 1_000;
+
 /// What a caller asks for beside the predictions.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Options {
@@ -49,7 +55,7 @@ impl Options {
             let list = || text.split(',').map(str::to_owned).filter(|s| !s.is_empty()).collect();
             match name.as_str() {
                 "ids" => options.ids = Some(GivenIds::Column(text)),
-                "keep" => options.keep = list(),
+                "keep" => options.keep = checked(list())?,
                 "key" => options.key = Some(text),
                 "threshold" => options.threshold = Some(number("threshold", &text)?),
                 "explain" => options.explain = reasons(&text)?,
@@ -68,7 +74,7 @@ impl Options {
         match (name, kind) {
             (_, Some(JsonKind::Null)) if NAMES.contains(&name) => drop(reader.value(&mut scratch)?),
             ("ids", Some(JsonKind::Array)) => self.ids = Some(GivenIds::List(texts(name, reader)?)),
-            ("keep", Some(JsonKind::Array)) => self.keep = texts(name, reader)?,
+            ("keep", Some(JsonKind::Array)) => self.keep = checked(texts(name, reader)?)?,
             ("interval" | "set", Some(JsonKind::Array | JsonKind::Object)) => not_carried(name, true)?,
             (_, Some(JsonKind::Array | JsonKind::Object)) if NAMES.contains(&name) => {
                 return Err(bad(&format!("the option `{name}` cannot be an array or an object")));
@@ -131,6 +137,22 @@ fn unknown(name: &str) -> Box<Refusal> {
     Refusal::bad("unknown_option", message)
 }
 
+/// Columns to carry through: not too many, and each once.
+fn checked(keep: Vec<String>) -> Answer<Vec<String>> {
+    if keep.len() > MOST_KEPT {
+        return Err(bad(&format!("{} columns are to be kept; at most {MOST_KEPT} can be", keep.len())));
+    }
+    let mut names: Vec<&str> = keep.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(twin) => {
+            let shown: String = twin[0].chars().take(80).collect();
+            Err(bad(&format!("the column `{shown}` is to be kept twice; name it once")))
+        }
+        None => Ok(keep),
+    }
+}
+
 fn not_carried(name: &str, is_asked: bool) -> Answer<()> {
     if !is_asked {
         return Ok(());
@@ -186,9 +208,7 @@ fn texts(name: &str, reader: &mut JsonReader<'_>) -> Answer<Vec<String>> {
 
 impl From<tabwright_data::JsonProblem> for Box<Refusal> {
     fn from(problem: tabwright_data::JsonProblem) -> Self {
-        Refusal::bad(
-            "bad_json",
-            format!("the body is not JSON as it is needed: {} (byte {})", problem.message, problem.at + 1),
-        )
+        let message = format!("the body is not valid JSON: {} (byte {})", problem.message, problem.at + 1);
+        Refusal::bad("bad_json", message)
     }
 }

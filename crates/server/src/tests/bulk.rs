@@ -78,8 +78,9 @@ async fn arrow_and_parquet_go_both_ways() {
 #[tokio::test]
 async fn rows_that_cannot_be_used_are_told_in_a_column() {
     let bench = Bench::new();
-    let broken = table().replacen("basic", "\"unclosed", 0);
-    assert_eq!(broken, table());
+    let unclosed = table().replacen(",basic,", ",\"basic,", 1);
+    assert_ne!(unclosed, table());
+    bench.post(PATH, "text/csv", unclosed).await.is(400).says("bad_rows", "the body");
     let mut lines: Vec<String> = table().lines().map(str::to_owned).collect();
     let column = lines[0].split(',').position(|name| name == "tenure_months").unwrap();
     let mut cells: Vec<&str> = lines[3].split(',').collect();

@@ -102,9 +102,13 @@ async fn what_cannot_be_asked_is_refused_with_the_reason() {
         (json!({"rows": [row], "set": true}), "not_carried", "carries no sets"),
         (json!({"rows": [row], "threshhold": 0.4}), "unknown_option", "did you mean `threshold`"),
         (json!({"rows": [row], "threshold": 7}), "bad_option", "between 0 and 1"),
-        (json!({"rows": [row], "ids": ["a", "b"]}), "bad_option", "2 ids for 1 rows"),
+        (json!({"rows": [row], "ids": ["a", "b"]}), "bad_option", "2 ids for 1 row"),
         (json!({"rows": [row], "ids": [""]}), "bad_option", "cannot be one"),
         (json!({"rows": [row], "keep": ["nobody"]}), "bad_option", "no row has it"),
+        (json!({"rows": [row], "keep": ["customer_ids"]}), "bad_option", "did you mean `customer_id`"),
+        (json!({"rows": [row], "ids": "customer"}), "bad_option", "the ids are to come from the column `customer`"),
+        (json!({"rows": [row], "keep": ["plan", "country", "plan"]}), "bad_option", "`plan` is to be kept twice"),
+        (json!({"rows": [row], "keep": (0..1001).collect::<Vec<_>>()}), "bad_option", "at most 1000"),
         (json!({"rows": [row], "explain": "much"}), "bad_option", "explain"),
         (json!({"rows": []}), "no_rows", "at least one"),
         (json!(7), "bad_json", "a number"),
@@ -135,6 +139,35 @@ async fn what_cannot_be_asked_is_refused_with_the_reason() {
     bench.post("/v1/models/churn/predict", "application/json; charset=latin1", "x").await.is(415);
     let header = [("content-type", "application/json"), ("accept", "image/png")];
     bench.post_with("/v1/models/churn/predict", &header, row.to_string()).await.is(406);
+}
+
+#[tokio::test]
+async fn rows_in_another_form_are_told_the_form_and_not_the_columns() {
+    let bench = Bench::new();
+    let row = &rows(1)[0];
+    for (asked, part) in [
+        (json!({"rows": row}), "`rows` must be a list of objects, it is an object"),
+        (json!({"rows": null}), "it is null"),
+        (json!({"instances": "x"}), "`instances` must be a list of objects, it is a string"),
+        (json!([1]), "row 0 is a number"),
+        (json!({"rows": [[1, 2]]}), "row 0 is a list; name the columns"),
+        (json!({"rows": [null], "flags": true}), "row 0 is null"),
+        (json!({"dataframe_split": {"columns": [], "data": []}}), "POST /invocations"),
+        (json!({"inputs": [row]}), "POST /invocations"),
+        (json!({"Rows": [row]}), "did you mean it by `Rows`"),
+        (json!({"data": [row]}), "must have this name, not `data`"),
+    ] {
+        bench.predict(&asked).await.is(400).says("bad_json", part);
+    }
+    let lacking = bench.predict(&json!({"plan": "basic", "history": [{"a": 1}]})).await.is(422);
+    lacking.says("missing_column", "no row has");
+    let mut flat = row.clone();
+    flat["explain"] = 2.into();
+    bench.predict(&flat).await.is(400).says("bad_option", "an option stands beside `rows`");
+    bench.predict(&json!({"rows": [flat]})).await.is(200);
+    flat.as_object_mut().unwrap().remove("explain");
+    flat["key"] = "c7".into();
+    bench.predict(&flat).await.is(200);
 }
 
 #[tokio::test]

@@ -114,6 +114,27 @@ async fn tensors_in_json_get_the_answers_of_rows() {
     assert_eq!((back["outputs"].as_array().unwrap().len(), &back["outputs"][0]["data"]), (1, &json!(flat)));
 }
 
+#[tokio::test]
+async fn one_matrix_has_the_columns_of_the_model_in_their_order() {
+    let bench = Bench::new();
+    let expected = native(&bench, 8).await["predictions"].clone();
+    let columns = tensors(8);
+    let text = |tensor: &Value, row: usize| match &tensor["data"][row] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        number => number.to_string(),
+    };
+    let flat: Vec<String> = (0..8).flat_map(|row| columns.iter().map(move |tensor| text(tensor, row))).collect();
+    let matrix = |width: usize| {
+        json!({"inputs": [{"name": "x", "shape": [8, width], "datatype": "BYTES", "data": &flat[..8 * width]}]})
+            .to_string()
+    };
+    let back = bench.post(INFER, "application/json", matrix(columns.len())).await.is(200).json();
+    assert_eq!(back["outputs"][0]["data"], expected);
+    let back = bench.post(INFER, "application/json", matrix(columns.len() - 1)).await.is(400).json();
+    assert!(back["error"].as_str().unwrap().contains("as a matrix it has"), "{back}");
+}
+
 /// A request in the binary extension.
 fn binary(count: usize) -> (usize, Vec<u8>) {
     let mut header = json!({"inputs": tensors(count), "parameters": {"binary_data_output": true}});
@@ -213,8 +234,14 @@ async fn the_server_and_its_models_are_described() {
     assert_eq!(bench.get("/v2/models/churn/ready").await.is(200).json()["ready"], true);
     let about = bench.get("/v2/models/houses/versions/1").await.is(200).json();
     assert_eq!(about["outputs"], json!([{"name": "prediction", "datatype": "FP64", "shape": [-1]}]));
-    let inputs = about["inputs"].as_array().unwrap().len();
-    let matrix =
-        json!({"inputs": [{"name": "x", "shape": [1, inputs], "datatype": "FP64", "data": vec![1.5; inputs]}]});
-    bench.post("/v2/models/houses/infer", "application/json", matrix.to_string()).await;
+    let own = bench.get("/v1/models/churn").await.is(200).json();
+    assert_eq!(own["classes"], bench.predict(&json!(rows(1))).await.json()["classes"]);
+    let page = async |host: &str, forwarded: &str| {
+        let request = Request::get("/docs").header("host", host).header("x-forwarded-proto", forwarded);
+        bench.send(request.body(Body::empty()).unwrap()).await.text()
+    };
+    let shown = page("localhost:8080", "http").await;
+    assert!(shown.contains("curl 'http://localhost:8080/v1/models/churn/predict'"), "{shown}");
+    assert!(shown.contains("one of: ") && !shown.contains("never missing") && shown.contains("<code>explain</code>"));
+    assert!(page("localhost", "https").await.contains("https://localhost/v1/models/churn/predict"));
 }
