@@ -29,10 +29,7 @@ pub(super) fn put_number(out: &mut Vec<u8>, mut number: u64) {
 
 /// Appends texts without packing them.
 pub(super) fn put_distinct(out: &mut Vec<u8>, texts: &[&str]) {
-    for text in texts {
-        put_number(out, text.len() as u64);
-        out.extend_from_slice(text.as_bytes());
-    }
+    texts.iter().for_each(|text| put_text(out, text));
 }
 
 /// Appends whole numbers that are near each other.
@@ -95,6 +92,16 @@ fn put_whole(out: &mut Vec<u8>, values: impl Iterator<Item = i64>) {
 /// Appends the levels that occur, then a code for each row: 0 for missing, else the place of its level from 1.
 fn put_category(out: &mut Vec<u8>, category: &Category, rows: Range<usize>) {
     let codes = &category.codes[rows];
+    out.push(TEXT);
+    if let [code] = codes {
+        // Most rows of requests come alone.
+        put_number(out, u64::from(*code != MISSING_CODE));
+        if *code != MISSING_CODE {
+            put_text(out, category.levels.get(*code));
+        }
+        put_number(out, u64::from(*code != MISSING_CODE));
+        return;
+    }
     let mut places = vec![0_u32; category.levels.len()];
     let mut used = Vec::new();
     for code in codes.iter().filter(|c| **c != MISSING_CODE) {
@@ -104,16 +111,16 @@ fn put_category(out: &mut Vec<u8>, category: &Category, rows: Range<usize>) {
             *place = used.len() as u32;
         }
     }
-    out.push(TEXT);
     put_number(out, used.len() as u64);
-    for code in used {
-        let level = category.levels.get(code);
-        put_number(out, level.len() as u64);
-        out.extend_from_slice(level.as_bytes());
-    }
+    used.into_iter().for_each(|code| put_text(out, category.levels.get(code)));
     for code in codes {
         put_number(out, if *code == MISSING_CODE { 0 } else { u64::from(places[*code as usize]) });
     }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_number(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
 }
 
 /// Reads bytes from their beginning; nothing where they are not what was written.
@@ -177,9 +184,9 @@ impl ColumnBuilder {
         ColumnBuilder { kind, values }
     }
 
-    pub(super) fn push_text(&mut self, text: &str) {
+    pub(super) fn push_text(&mut self, text: Option<&str>) {
         if let Values::Text { codes, levels } = &mut self.values {
-            codes.push(levels.intern(text));
+            codes.push(text.map_or(MISSING_CODE, |text| levels.intern(text)));
         }
     }
 

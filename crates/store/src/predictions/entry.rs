@@ -1,5 +1,7 @@
 //! What is logged of predictions: many at a time, in columns.
 
+use std::ops::Range;
+
 use tabwright_core::block::MISSING_INTEGER;
 use tabwright_core::{Block, Column, Kind};
 
@@ -23,7 +25,7 @@ pub struct Entries<'a> {
     pub times: &'a [Micros],
     /// The inputs that the schema names, as the model saw them.
     pub inputs: &'a [&'a Column],
-    /// What [`hash_rows`] says of all inputs; if empty, that of the logged ones.
+    /// What [`hash_rows`] says of all inputs; if empty, that of the logged ones, and nothing where none are.
     pub hashes: &'a [InputHash],
     /// How many inputs were missing.
     pub missing: &'a [i64],
@@ -167,7 +169,12 @@ pub(super) fn check_time(what: &str, at: Micros) -> Result<()> {
 /// The hash of each row over all columns that a model saw, in their order. Equal values have equal hashes, whether numbers came as
 /// integers or as floats, and whatever the other rows are.
 pub fn hash_rows(columns: &[&Column], n_rows: usize) -> Vec<InputHash> {
-    let mut bytes = Vec::new();
+    hash_some(columns, 0..n_rows)
+}
+
+/// The hashes of some rows.
+pub(super) fn hash_some(columns: &[&Column], rows: Range<usize>) -> Vec<InputHash> {
+    let mut bytes = Vec::with_capacity(columns.len() * 16);
     let hash = |row| {
         bytes.clear();
         for column in columns {
@@ -177,7 +184,7 @@ pub fn hash_rows(columns: &[&Column], n_rows: usize) -> Vec<InputHash> {
         hash.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);
         hash
     };
-    (0..n_rows).map(hash).collect()
+    rows.map(hash).collect()
 }
 
 /// The hash of each row of a block.

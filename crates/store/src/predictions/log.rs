@@ -1,5 +1,6 @@
 //! The log of one version, as a process that predicts writes it.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,12 @@ use super::schema::LogSchema;
 use super::segment::FORMAT;
 use super::writer::{Durable, FrameWriter, LogOptions, LogState};
 use crate::error::{Error, Result};
+use crate::name;
 
 /// Rows of a frame, at most.
 const ROWS: usize = 8192;
+/// Bytes of a frame, at most: a reader holds one.
+const LARGE: usize = 16 << 20;
 
 /// The head of a segment of predictions, and a note in every Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,13 +121,29 @@ impl PredictionLog {
 
     fn frames(&self, entries: &Entries<'_>) -> Result<Vec<(Vec<u8>, u64)>> {
         entries.check(&self.schema)?;
-        let starts = (0..entries.len()).step_by(ROWS);
-        Ok(starts
-            .map(|start| {
-                let rows = start..(start + ROWS).min(entries.len());
-                let n_rows = rows.len() as u64;
-                (frame(&row::encode(&self.schema, entries, rows)), n_rows)
-            })
-            .collect())
+        let mut frames = Vec::new();
+        for start in (0..entries.len()).step_by(ROWS) {
+            self.put_frames(entries, start..(start + ROWS).min(entries.len()), &mut frames)?;
+        }
+        Ok(frames)
+    }
+
+    /// Makes a frame of some rows, or several of rows that are large.
+    fn put_frames(&self, entries: &Entries<'_>, rows: Range<usize>, to: &mut Vec<(Vec<u8>, u64)>) -> Result<()> {
+        let payload = row::encode(&self.schema, entries, rows.clone());
+        if payload.len() <= LARGE {
+            to.push((frame(&payload), rows.len() as u64));
+            return Ok(());
+        }
+        if rows.len() == 1 {
+            let id = name::shown(entries.ids[rows.start]);
+            let found = payload.len();
+            return Err(Error::Invalid(format!(
+                "the prediction {id} cannot be logged: its inputs have {found} bytes, {LARGE} are allowed; leave out what is large"
+            )));
+        }
+        let middle = rows.start + rows.len() / 2;
+        self.put_frames(entries, rows.start..middle, to)?;
+        self.put_frames(entries, middle..rows.end, to)
     }
 }

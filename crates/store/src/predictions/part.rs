@@ -79,7 +79,7 @@ pub(super) fn list(version: &Path) -> Result<Vec<Part>> {
     let mut found = Vec::new();
     for name in place::folders(version)? {
         let Some(day) = read_day(&name) else { continue };
-        for entry in place::entries(&version.join(&name))?.into_iter().filter(|e| place::is_file(e)) {
+        for entry in place::entries(&version.join(&name))?.into_iter().filter(place::is_file) {
             let name = entry.file_name().to_string_lossy().into_owned();
             if let (Some(stem), Ok(metadata)) = (name.strip_suffix(ENDING), entry.metadata()) {
                 found.push(Part { path: entry.path(), day, stem: stem.to_owned(), size: metadata.len() });

@@ -5,12 +5,14 @@ use std::ops::Range;
 use tabwright_core::{Block, Column, Kind};
 
 use super::codec::{self, ColumnBuilder, Cursor};
-use super::entry::{Entries, InputHash, hash_rows};
+use super::entry::{Entries, InputHash, hash_some};
 use super::schema::{LayoutColumn, LogSchema};
 use crate::time::Micros;
 
 /// Bytes of a hash.
 const HASH: usize = size_of::<InputHash>();
+/// Stands for a hash where neither inputs nor hashes are known.
+const UNKNOWN: InputHash = [0; HASH];
 
 /// The payload of a frame for some rows of checked entries.
 pub(super) fn encode(schema: &LogSchema, entries: &Entries<'_>, rows: Range<usize>) -> Vec<u8> {
@@ -51,12 +53,14 @@ pub(super) fn encode(schema: &LogSchema, entries: &Entries<'_>, rows: Range<usiz
 }
 
 fn put_hashes(out: &mut Vec<u8>, entries: &Entries<'_>, rows: Range<usize>) {
-    let own;
+    let own: Vec<InputHash>;
     let hashes = match entries.hashes {
+        [] if entries.inputs.is_empty() => {
+            own = vec![UNKNOWN; rows.len()];
+            &own[..]
+        }
         [] => {
-            let all: Vec<u32> = rows.clone().map(|r| r as u32).collect();
-            let columns: Vec<Column> = entries.inputs.iter().map(|c| c.take(&all)).collect();
-            own = hash_rows(&columns.iter().collect::<Vec<_>>(), rows.len());
+            own = hash_some(entries.inputs, rows);
             &own[..]
         }
         given => &given[rows],
@@ -110,11 +114,11 @@ impl EntryBuilder {
         };
         time.read(&mut from, n)?;
         for _ in 0..n {
-            id.push_text(from.text()?);
+            id.push_text(Some(from.text()?));
         }
         let mut text = [0; 2 * HASH];
         for bytes in from.bytes(n.checked_mul(HASH)?)?.chunks_exact(HASH) {
-            hash.push_text(hex(bytes, &mut text));
+            hash.push_text((*bytes != UNKNOWN).then(|| hex(bytes, &mut text)));
         }
         for column in [missing, out_of_range, unseen, latency] {
             column.read(&mut from, n)?;

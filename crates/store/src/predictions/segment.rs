@@ -51,7 +51,7 @@ impl Disk for FileSystem {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(io::Error::other("another process has locked a new segment")),
-            // Without locks, others take a segment for given up only by its age.
+            // Where there are no locks, nobody knows which segments are given up: they stay what they are, and are read.
             Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {}
             Err(TryLockError::Error(e)) => return Err(e),
         }
@@ -112,7 +112,7 @@ pub(super) struct Segment {
 /// The segments of a folder, in the order in which they were opened. What is no file of that name is left alone.
 pub(super) fn list(folder: &Path) -> Result<Vec<Segment>> {
     let mut found = Vec::new();
-    for entry in place::entries(folder)?.into_iter().filter(|e| place::is_file(e)) {
+    for entry in place::entries(folder)?.into_iter().filter(place::is_file) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Some(stem) = stem(&name) else { continue };
         let path = entry.path();
@@ -156,6 +156,7 @@ impl Segment {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => return Ok(None),
             Err(TryLockError::Error(e)) => return Err(told(e)),
         }
         if !self.path.is_file() {

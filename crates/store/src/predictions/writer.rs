@@ -122,7 +122,8 @@ impl FrameWriter {
     pub(super) fn on_disk(folder: PathBuf, head: Vec<u8>, options: LogOptions, disk: Arc<dyn Disk>) -> Result<Self> {
         let shared = Arc::new(Shared::new(options.queue_bytes));
         let place = folder.display().to_string();
-        let writer = Writer { shared: Arc::clone(&shared), folder, head: frame(&head), options, disk, open: None };
+        let (own, head) = (Arc::clone(&shared), frame(&head));
+        let writer = Writer { shared: own, folder, head, options, disk, open: None, not_synced: None };
         let thread = std::thread::Builder::new().name("prediction-log".into()).spawn(move || writer.run());
         let thread =
             thread.map_err(|e| Error::Log { place: place.clone(), why: format!("no thread can be started: {e}") })?;
@@ -186,6 +187,8 @@ struct Writer {
     options: LogOptions,
     disk: Arc<dyn Disk>,
     open: Option<OpenSegment>,
+    /// Why a segment that was closed may not be on disk: the next who waits is told.
+    not_synced: Option<String>,
 }
 
 /// A segment that is being written.
@@ -226,6 +229,9 @@ impl Writer {
     /// Writes a group of frames. Says whether it was brought to disk. What is written of a group that fails is taken away again.
     fn write(&mut self, items: &[Item]) -> Result<bool, String> {
         let is_waited_for = items.iter().any(|item| item.waiter.is_some());
+        if let Some(why) = self.not_synced.take_if(|_| is_waited_for) {
+            return Err(why);
+        }
         if self.open.is_none() && items.iter().all(|item| item.frame.is_empty()) {
             return Ok(false);
         }
@@ -275,7 +281,9 @@ impl Writer {
             && !open.is_synced
             && let Err(e) = open.file.sync()
         {
-            self.shared.note(format!("a segment could not be brought to disk: {e}"));
+            let why = format!("a segment could not be brought to disk: {e}");
+            self.shared.note(why.clone());
+            self.not_synced = Some(why);
         }
     }
 }

@@ -56,9 +56,9 @@ impl Source {
         }
     }
 
-    /// Rows at most: those of a segment are not known, and take more than this number of bytes.
-    pub(super) fn most_rows(&self) -> u64 {
-        const ROW_BYTES: u64 = 20;
+    /// About how many rows there are: those of a segment are not known, and few take less than this number of bytes.
+    pub(super) fn about_rows(&self) -> u64 {
+        const ROW_BYTES: u64 = 64;
         match self {
             Source::Part(part) => part.n_rows,
             Source::Segment(_, length) => length / ROW_BYTES,
@@ -114,7 +114,7 @@ impl Source {
                 let reader = part.rows(None, chunk_rows)?;
                 let (head, layout) = (Arc::clone(&part.head), Arc::clone(&part.layout));
                 let path = part.part.path.clone();
-                Ok(reader.map(|reader| Rows { head, layout, path, from: From::Part(reader) }))
+                Ok(reader.map(|reader| Rows { head, layout, path, from: From::Part(Box::new(reader)) }))
             }
             Source::Segment(segment, length) => {
                 let bytes = segment.read(*length)?;
@@ -156,7 +156,7 @@ pub(super) struct Rows {
 
 #[derive(Debug)]
 enum From {
-    Part(ExactReader),
+    Part(Box<ExactReader>),
     Segment { bytes: Vec<u8>, end: usize, chunk_rows: usize },
 }
 

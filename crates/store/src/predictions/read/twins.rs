@@ -25,8 +25,8 @@ pub(super) struct Twins {
 impl Twins {
     /// Looks at all rows of a window and of the day before it.
     pub(super) fn find(sources: &[Source], from: Micros, to: Micros, damage: &mut Vec<Damage>) -> Result<Self> {
-        let most: u64 = sources.iter().map(Source::most_rows).sum();
-        let (passes, window) = (most.div_ceil(AT_ONCE), look_back(from)..to);
+        let about: u64 = sources.iter().map(Source::about_rows).sum();
+        let (passes, window) = (about.div_ceil(AT_ONCE).max(1), look_back(from)..to);
         let state = RandomState::new();
         let mut several = HashSet::new();
         for pass in 0..passes {

@@ -268,3 +268,19 @@ fn a_segment_is_closed_by_size_and_by_age() {
     });
     assert_eq!(place.ids().len(), 40);
 }
+
+#[test]
+fn rows_of_large_texts_become_frames_that_can_be_held_and_one_that_is_too_large_is_refused() {
+    let place = Place::new();
+    let inputs = vec![LogColumn { name: "text".into(), kind: Kind::Text }];
+    let log = place.log.writer("1", LogSchema { inputs, outputs: Outputs::Number }, LogOptions::default()).unwrap();
+    let text = |c: char, bytes: usize| Some(c.to_string().repeat(bytes));
+    let texts = Column::Category(Category::from_strings(['a', 'b', 'c'].map(|c| text(c, 7 << 20))));
+    let numbers = Column::Float(vec![1.0; 3]);
+    log.append_durable(&Entries::new(&["a", "b", "c"], &[NOON], &[&texts], &numbers)).unwrap().wait().unwrap();
+    let too_large = Column::Category(Category::from_strings([text('d', 17 << 20)]));
+    let numbers = Column::Float(vec![1.0]);
+    let error = log.append(&Entries::new(&["d"], &[NOON], &[&too_large], &numbers)).unwrap_err().to_string();
+    assert!(error.contains("`d`") && error.contains("bytes"), "{error}");
+    assert_eq!(place.ids(), ["a", "b", "c"]);
+}

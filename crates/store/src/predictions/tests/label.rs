@@ -58,6 +58,12 @@ fn numbers_label_numbers() {
     writer.append(&Entries::new(&["a", "b", "c"], &[NOON], &[], &predictions)).unwrap();
     writer.close().unwrap();
     send(&place, &[("a".into(), LabelValue::Number(1.5)), text("b", "2.5"), text("c", "much")], NOON);
+    let chunk = place.log.read(&ReadRequest::window(0, Micros::MAX)).unwrap().next().unwrap().unwrap();
+    assert_eq!(
+        cells(chunk.table.column_named("input_hash").unwrap()),
+        ["missing"; 3],
+        "nothing is known of the inputs"
+    );
     let (found, counts) = join(&place, &place.log.labels(Micros::MAX).unwrap());
     let bits = |number: f64| format!("{:x}", number.to_bits());
     assert_eq!(found, [bits(1.5), bits(2.5), "missing".to_owned()]);

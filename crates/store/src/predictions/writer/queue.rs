@@ -2,11 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::LogState;
+
+/// How long what nobody waits for may lie in the queue, so that a thread is not woken and the disk not asked for each row of its own.
+const GATHERING: Duration = Duration::from_millis(5);
 
 /// A frame on its way.
 #[derive(Debug)]
@@ -51,6 +54,10 @@ pub(super) struct Shared {
 struct Queue {
     items: VecDeque<Item>,
     bytes: usize,
+    /// Items that somebody waits for.
+    waited_for: usize,
+    /// When the first of the items came.
+    since: Option<Instant>,
     is_closed: bool,
     /// When to try again.
     retry_at: Option<Instant>,
@@ -58,6 +65,18 @@ struct Queue {
 }
 
 impl Queue {
+    fn push(&mut self, item: Item) {
+        self.bytes += item.frame.len();
+        self.waited_for += usize::from(item.waiter.is_some());
+        self.since.get_or_insert_with(Instant::now);
+        self.items.push_back(item);
+    }
+
+    fn take(&mut self) -> Vec<Item> {
+        (self.bytes, self.waited_for, self.since) = (0, 0, None);
+        std::mem::take(&mut self.items).into()
+    }
+
     /// Notes rows that are lost.
     fn drop_rows(&mut self, rows: u64, why: &str) {
         self.state.dropped += rows;
@@ -93,12 +112,21 @@ impl Shared {
             queue.drop_rows(item.rows, &why);
             return Err((item, why));
         }
-        queue.bytes += item.frame.len();
         queue.state.waiting += item.rows;
-        queue.items.push_back(item);
+        let (was_empty, was_much) = (queue.items.is_empty(), self.is_much(queue.bytes));
+        let is_waited_for = item.waiter.is_some();
+        queue.push(item);
+        let is_due = is_waited_for || was_empty || (!was_much && self.is_much(queue.bytes));
         drop(queue);
-        self.work.notify_one();
+        if is_due {
+            self.work.notify_one();
+        }
         Ok(())
+    }
+
+    /// Whether so much waits that it is time to write, so that the rest of the queue holds what comes in the meantime.
+    fn is_much(&self, bytes: usize) -> bool {
+        bytes >= self.most_bytes / 4
     }
 
     /// Waits until there is room for some bytes.
@@ -124,9 +152,13 @@ impl Shared {
             if queue.retry_at.is_some_and(|at| at <= now || queue.is_closed) {
                 queue.retry_at = None;
             }
-            if queue.retry_at.is_none() && !queue.items.is_empty() {
-                queue.bytes = 0;
-                return Next::Items(std::mem::take(&mut queue.items).into());
+            let gathered = queue.since.map(|since| since + GATHERING);
+            let is_due = queue.waited_for > 0
+                || queue.is_closed
+                || self.is_much(queue.bytes)
+                || gathered.is_some_and(|at| at <= now);
+            if queue.retry_at.is_none() && !queue.items.is_empty() && is_due {
+                return Next::Items(queue.take());
             }
             if queue.is_closed {
                 return Next::End;
@@ -134,7 +166,7 @@ impl Shared {
             if until.is_some_and(|until| until <= now) {
                 return Next::Due;
             }
-            let soonest = [queue.retry_at, until].into_iter().flatten().min();
+            let soonest = [queue.retry_at.or(gathered), until].into_iter().flatten().min();
             queue = match soonest {
                 Some(at) => {
                     let waited = self.work.wait_timeout(queue, at.saturating_duration_since(now));
@@ -165,27 +197,17 @@ impl Shared {
         queue.state.last_error = Some(why.to_owned());
         queue.retry_at = Some(retry_at);
         let mut told = Vec::new();
-        for item in items.into_iter().rev() {
-            // What came in the meantime may have filled the queue.
+        // Those who came while the disk began to fail would wait for nothing, like those who came before.
+        let came_since = queue.take();
+        for item in items.into_iter().chain(came_since) {
             let is_full = queue.bytes > 0 && queue.bytes + item.frame.len() > self.most_bytes;
             if item.waiter.is_some() || queue.is_closed || is_full {
                 queue.state.waiting -= item.rows;
                 queue.drop_rows(item.rows, why);
                 told.push(item);
             } else {
-                queue.bytes += item.frame.len();
-                queue.items.push_front(item);
+                queue.push(item);
             }
-        }
-        // Those who waited for others to be written while the disk began to fail would wait for nothing.
-        let (waited, others): (Vec<Item>, Vec<Item>) =
-            std::mem::take(&mut queue.items).into_iter().partition(|item| item.waiter.is_some());
-        queue.items = others.into();
-        for item in waited {
-            queue.bytes -= item.frame.len();
-            queue.state.waiting -= item.rows;
-            queue.drop_rows(item.rows, why);
-            told.push(item);
         }
         drop(queue);
         self.room.notify_all();
