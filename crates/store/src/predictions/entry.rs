@@ -106,9 +106,9 @@ impl<'a> Entries<'a> {
             if column.len() != n {
                 return Err(length(&format!("rows of the input {}", name::shown(&logged.name)), column.len(), n));
             }
-            check_kind(&format!("the input {}", name::shown(&logged.name)), column, logged.kind)?;
+            check_kind(column, logged.kind, || format!("the input {}", name::shown(&logged.name)))?;
         }
-        check_kind("the prediction", self.predictions, schema.outputs.kind())?;
+        check_kind(self.predictions, schema.outputs.kind(), || "the prediction".to_owned())?;
         let classes = schema.outputs.classes().len();
         if !self.probabilities.is_empty() && self.probabilities.len() != classes {
             return Err(length("columns of probabilities", self.probabilities.len(), classes));
@@ -124,7 +124,8 @@ fn length(what: &str, found: usize, expected: usize) -> Error {
     Error::Invalid(format!("predictions to be logged: there are {found} {what}, {expected} are needed"))
 }
 
-fn check_kind(what: &str, column: &Column, kind: Kind) -> Result<()> {
+/// Checks that a column can have values of a kind; what it is called is asked for only where it cannot.
+fn check_kind(column: &Column, kind: Kind, what: impl FnOnce() -> String) -> Result<()> {
     let fits = match column {
         Column::Category(_) => kind.is_coded(),
         Column::Float(_) => kind.is_numeric(),
@@ -134,7 +135,8 @@ fn check_kind(what: &str, column: &Column, kind: Kind) -> Result<()> {
     match fits {
         true => Ok(()),
         false => Err(Error::Invalid(format!(
-            "predictions to be logged: {what} is not of the kind {} that the log was opened with",
+            "predictions to be logged: {} is not of the kind {} that the log was opened with",
+            what(),
             kind.name()
         ))),
     }
