@@ -15,6 +15,7 @@ use tabwright_data::{ExactColumn, ExactReader, ExactWriter, Spread};
 use super::log::Head;
 use super::place;
 use super::schema::LayoutColumn;
+use super::segment;
 use crate::error::{Error, Result};
 use crate::time::Micros;
 
@@ -124,6 +125,7 @@ impl OpenPart {
         let damaged = |why: String| Error::Damaged { path: part.path.clone(), why };
         let note = reader.note(HEAD).ok_or_else(|| damaged("it is no part of a prediction log".into()))?;
         let head: Head = serde_json::from_str(note).map_err(|e| damaged(format!("its schema cannot be read: {e}")))?;
+        segment::check_format(head.format).map_err(damaged)?;
         let replaces = reader.note(REPLACES).map_or(Ok(Vec::new()), serde_json::from_str);
         let replaces = replaces.map_err(|e| damaged(format!("what it replaces cannot be read: {e}")))?;
         let layout = head.schema.layout();
@@ -158,7 +160,7 @@ pub(super) fn of_data(path: &Path, error: &tabwright_data::Error) -> Error {
     Error::Damaged { path: path.to_owned(), why: error.to_string() }
 }
 
-/// Writes a part; it appears under its name when it is whole and on disk. Returns its size.
+/// Writes a part; it appears under its name when it is whole and on disk.
 pub(super) struct PartWriter {
     path: PathBuf,
     writer: ExactWriter,
@@ -198,6 +200,7 @@ impl PartWriter {
         Ok(())
     }
 
+    /// Completes it, and returns its size.
     pub(super) fn finish(self) -> Result<u64> {
         let path = self.path;
         self.writer.finish().map_err(|e| of_writing(&path, e))?;

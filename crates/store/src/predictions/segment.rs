@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::frame::Frames;
@@ -213,7 +214,25 @@ pub(super) fn open<'a, H: DeserializeOwned>(path: &Path, bytes: &'a [u8]) -> Res
     if frames.damaged() > 0 {
         return Err(damaged("the head of the segment is damaged, and nothing says what its frames are".into()));
     }
+    let form: Form = serde_json::from_slice(first).unwrap_or_default();
+    check_format(form.format).map_err(damaged)?;
     let read = serde_json::from_slice(first);
     let head = read.map_err(|e| damaged(format!("the head of the segment cannot be read: {e}")))?;
     Ok(Some((head, frames)))
+}
+
+/// What every head has, whatever else later versions put there.
+#[derive(Default, Deserialize)]
+struct Form {
+    format: u32,
+}
+
+/// Says what is wrong with a form that a later version has written.
+pub(super) fn check_format(format: u32) -> std::result::Result<(), String> {
+    match format <= FORMAT {
+        true => Ok(()),
+        false => Err(format!(
+            "it was written by a later version of Tabwright (its format is {format}, this one knows up to {FORMAT}); use that version"
+        )),
+    }
 }

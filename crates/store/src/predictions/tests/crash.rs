@@ -83,6 +83,17 @@ fn a_segment_without_its_head_is_left_and_told() {
 }
 
 #[test]
+fn what_a_later_version_wrote_is_left_and_told() {
+    let (place, path, bytes, _) = three_frames();
+    let head = String::from_utf8(Frames::of(&bytes).next().unwrap().to_vec()).unwrap();
+    let later = crate::predictions::frame::frame(head.replace("\"format\":1", "\"format\":2").as_bytes());
+    std::fs::write(&path, &later).unwrap();
+    let done = place.log.compact(NOON).unwrap();
+    assert!(done.damage[0].why.contains("written by a later version of Tabwright"), "{done:?}");
+    assert_eq!((std::fs::read(&path).unwrap(), place.ids()), (later, ids(0..0)));
+}
+
+#[test]
 fn a_compaction_that_is_interrupted_anywhere_is_done_again() {
     let place = Place::new();
     place.write(0..50, NOON);
