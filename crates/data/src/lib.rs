@@ -25,6 +25,7 @@ mod csv;
 mod decode;
 mod destination;
 mod error;
+mod exact;
 mod fingerprint;
 #[cfg(test)]
 mod fixture;
@@ -47,6 +48,7 @@ mod write;
 
 pub use destination::{Destination, remove_unfinished};
 pub use error::{Error, Place, Position};
+pub use exact::{ExactColumn, ExactReader, ExactWriter, Spread};
 pub use fingerprint::{Fingerprint, fingerprint_of_rows};
 pub use format::{Compression, Format};
 pub use guard::is_guarded;

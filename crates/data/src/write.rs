@@ -10,6 +10,7 @@ use tabwright_core::{Column, Kind, Table};
 
 use crate::{Error, Format, Result};
 
+pub(crate) use arrow::{data_type, of_parquet};
 use sink::Sink;
 
 /// A column that is written.
@@ -90,7 +91,7 @@ pub fn writer_to(
     })
 }
 
-fn refuse_twins(name: &str, columns: &[WriteColumn]) -> Result<()> {
+pub(crate) fn refuse_twins(name: &str, columns: &[WriteColumn]) -> Result<()> {
     let mut names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
     names.sort_unstable();
     match names.windows(2).find(|w| w[0] == w[1]) {
@@ -124,7 +125,7 @@ pub fn write_table(table: &Table, path: &str, format: Option<Format>) -> Result<
 }
 
 /// Whether the columns are those that a writer was made for.
-fn check(columns: &[WriteColumn], values: &[&Column]) -> Result<usize> {
+pub(crate) fn check(columns: &[WriteColumn], values: &[&Column]) -> Result<usize> {
     let rows = values.first().map_or(0, |c| c.len());
     if columns.len() != values.len() {
         let core =

@@ -66,6 +66,17 @@ pub enum Error {
         /// How it differs.
         why: String,
     },
+    /// Predictions or labels cannot be logged.
+    #[error(
+        "{place}: cannot be logged: {why}; see to it that the disk has room and that the folder can be written. Logging goes on by \
+         itself as soon as that is so"
+    )]
+    Log {
+        /// The folder.
+        place: String,
+        /// What the system said.
+        why: String,
+    },
     /// The place of the files cannot be reached with what the environment says.
     #[error("{place} cannot be reached: {why}")]
     Environment {
@@ -174,6 +185,7 @@ impl Error {
             | Error::Copied { .. }
             | Error::TooNew { .. } => Fault::Data,
             Error::File { .. }
+            | Error::Log { .. }
             | Error::ReadOnly { .. }
             | Error::Locked { .. }
             | Error::Open { .. }

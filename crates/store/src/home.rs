@@ -12,7 +12,7 @@ pub const FOLDER: &str = ".tabwright";
 /// What keeps the home out of version control.
 const IGNORE: &str = "# Made by Tabwright: runs, models and their files do not belong into version control.\n*\n";
 
-/// A home: a folder with `tabwright.db`, `artifacts/` and `running/`.
+/// A home: a folder with `tabwright.db`, `artifacts/`, `predictions/` and `running/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     folder: PathBuf,
@@ -68,6 +68,11 @@ impl Home {
     /// The folder of models and files.
     pub fn artifacts(&self) -> PathBuf {
         self.folder.join("artifacts")
+    }
+
+    /// The folder of what models predicted, and of labels.
+    pub fn predictions(&self) -> PathBuf {
+        self.folder.join("predictions")
     }
 
     fn running(&self) -> PathBuf {

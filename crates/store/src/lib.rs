@@ -38,6 +38,7 @@ pub mod home;
 mod id;
 pub mod model;
 pub mod name;
+pub mod predictions;
 pub mod reference;
 pub mod run;
 pub mod time;

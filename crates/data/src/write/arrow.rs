@@ -97,7 +97,7 @@ fn schema(columns: &[WriteColumn]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
-fn data_type(kind: Kind) -> DataType {
+pub(crate) fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Boolean => DataType::Boolean,
         Kind::Integer => DataType::Int64,
@@ -159,7 +159,7 @@ fn of_arrow(name: &str, error: ArrowError) -> Error {
     }
 }
 
-fn of_parquet(name: &str, error: ParquetError) -> Error {
+pub(crate) fn of_parquet(name: &str, error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
             Ok(source) => Error::write(name, "cannot be written", *source),

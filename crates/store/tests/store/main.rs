@@ -10,6 +10,7 @@ mod files;
 mod home;
 mod housekeeping;
 mod migrations;
+mod predictions;
 mod processes;
 mod registry;
 mod runs;
