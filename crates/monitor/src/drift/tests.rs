@@ -1,0 +1,1 @@
+//! What drift finds in tables.
