@@ -1,5 +1,5 @@
 //! Times a drift report of many rows: `cargo run --release --example drift_speed -- [ROWS] [COLUMNS]`.
-#![allow(clippy::print_stdout, reason = "what it measures is printed")]
+#![expect(clippy::print_stdout, reason = "an example for the terminal")]
 
 use std::time::Instant;
 

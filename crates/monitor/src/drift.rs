@@ -261,11 +261,7 @@ fn check_names(reference: &Reference<'_>, current: View<'_>, options: &DriftOpti
 }
 
 /// Positions of each column on both sides, and the columns that only one side has.
-fn pairs(
-    reference: &Reference<'_>,
-    current: View<'_>,
-    options: &DriftOptions,
-) -> (Vec<[usize; 2]>, Vec<NotCompared>) {
+fn pairs(reference: &Reference<'_>, current: View<'_>, options: &DriftOptions) -> (Vec<[usize; 2]>, Vec<NotCompared>) {
     let schema = current.table().schema();
     let mut pairs = Vec::new();
     let mut not_compared = Vec::new();
@@ -313,7 +309,10 @@ fn role_of(reference: &Reference<'_>, current: View<'_>, name: &str) -> Role {
 fn nothing_in_common(reference: &Reference<'_>, current: View<'_>, options: &DriftOptions) -> Error {
     let reason = match &options.columns {
         Some(columns) => {
-            format!("not both sides have one of the columns that are asked for ({})", suggest::shorten(columns.iter().map(String::as_str)))
+            format!(
+                "not both sides have one of the columns that are asked for ({})",
+                suggest::shorten(columns.iter().map(String::as_str))
+            )
         }
         None => "no column has the same name on both sides, identifiers and ignored columns apart".to_owned(),
     };

@@ -48,7 +48,8 @@ fn at_rate(mut drawn: Vec<f64>, test: Test, rate: f64) -> f64 {
     }
     let rank = ((1.0 - rate) * (n + 1) as f64).ceil() as usize;
     // Just above, since distances of few rows repeat, and one that is equal is no drift.
-    drawn[rank.clamp(1, n) - 1].next_up()
+    let above = drawn[rank.clamp(1, n) - 1].next_up();
+    if above.is_finite() { above } else { f64::MAX }
 }
 
 /// Sizes of the samples that are drawn, and what their distances are multiplied by.
@@ -68,9 +69,8 @@ fn sizes(n: [u64; 2], test: Test) -> ([u64; 2], f64) {
 fn draw_numbers(numbers: &Numbers<'_>, test: Test, keyed: Keyed) -> Vec<f64> {
     let n = [numbers.reference.len() as u64, numbers.current.len() as u64];
     let (drawn, factor) = sizes(n, test);
-    let sample = |keyed: Keyed, size: u64| {
-        Sample::new((0..size).map(|i| numbers.reference.get(keyed.below(i, n[0]) as usize)))
-    };
+    let sample =
+        |keyed: Keyed, size: u64| Sample::new((0..size).map(|i| numbers.reference.get(keyed.below(i, n[0]) as usize)));
     let draw = |i: u64| {
         let keyed = keyed.child(i);
         let (a, b) = (sample(keyed.child(0), drawn[0]), sample(keyed.child(1), drawn[1]));
@@ -109,7 +109,8 @@ impl Shares {
         let total = counts.iter().sum::<u64>() as f64;
         let mut own: Vec<f64> = counts.iter().map(|&c| c as f64 * counts.len() as f64 / total).collect();
         let mut other: Vec<u32> = (0..counts.len() as u32).collect();
-        let (mut small, mut large): (Vec<u32>, Vec<u32>) = (0..counts.len() as u32).partition(|&i| own[i as usize] < 1.0);
+        let (mut small, mut large): (Vec<u32>, Vec<u32>) =
+            (0..counts.len() as u32).partition(|&i| own[i as usize] < 1.0);
         while let (Some(&i), Some(&j)) = (small.last(), large.last()) {
             small.pop();
             other[i as usize] = j;

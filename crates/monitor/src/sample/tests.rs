@@ -10,8 +10,14 @@ fn numbers(seed: u64, n: usize, of: impl Fn(f64) -> f64) -> Vec<f64> {
 
 #[test]
 fn a_sample_has_the_order_of_its_numbers() {
-    for n in [0, 1, 2, 511, 512, 5_000, 100_000] {
-        for of in [|u: f64| u - 0.5, |u: f64| (u * 7.0).floor(), |u: f64| 1e300 * (u - 0.5), |u: f64| 1e-310 * u] {
+    for n in [0, 1, 2, 511, 512, 5_000, 32_768, 200_000] {
+        for of in [
+            |u: f64| u - 0.5,
+            |u: f64| (u * 7.0).floor(),
+            |u: f64| 1e300 * (u - 0.5),
+            |u: f64| 1e-310 * u,
+            |u: f64| 1.7e15 + (u * 1e6).floor(),
+        ] {
             let values = numbers(n as u64, n, of);
             let mut expected = values.clone();
             expected.sort_by(f64::total_cmp);

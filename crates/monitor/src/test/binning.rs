@@ -72,9 +72,11 @@ pub fn in_bins(reference: Sorted<'_>, current: Sorted<'_>, n: usize, whole: bool
     let count = |sample: Sorted<'_>| {
         let mut before = 0;
         let last = edges.len() - 1;
-        let ends = edges[1..].iter().enumerate().map(|(i, &edge)| {
-            if i + 1 == last { sample.len() } else { sample.below(edge) }
-        });
+        let ends = edges[1..].iter().enumerate().map(
+            |(i, &edge)| {
+                if i + 1 == last { sample.len() } else { sample.below(edge) }
+            },
+        );
         ends.map(|end| (end - std::mem::replace(&mut before, end)) as u64).collect()
     };
     Binned { reference: count(reference), current: count(current) }
