@@ -76,6 +76,24 @@ pub fn log10(x: f64) -> f64 {
     libm::log10(x)
 }
 
+/// Logarithm to base 2.
+#[inline]
+pub fn log2(x: f64) -> f64 {
+    libm::log2(x)
+}
+
+/// Natural logarithm of the gamma function, for x > 0.
+#[inline]
+pub fn ln_gamma(x: f64) -> f64 {
+    libm::lgamma(x)
+}
+
+/// 1 less the error function: twice the share of a normal distribution beyond x · √2.
+#[inline]
+pub fn erfc(x: f64) -> f64 {
+    libm::erfc(x)
+}
+
 /// x to the power of y.
 #[inline]
 pub fn pow(x: f64, y: f64) -> f64 {
@@ -190,6 +208,9 @@ mod tests {
     fn pinned_bits_of_elementary_functions() {
         assert_eq!(exp(1.0).to_bits(), 0x4005_bf0a_8b14_576a);
         assert_eq!(ln(10.0).to_bits(), 0x4002_6bb1_bbb5_5516);
+        assert_eq!((log2(1024.0), ln_gamma(1.0), erfc(0.0)), (10.0, 0.0, 1.0));
+        assert!((ln_gamma(10.0) - ln(362_880.0)).abs() < 1e-14);
+        assert!((erfc(1.0) - 0.157_299_207_050_285_13).abs() < 1e-16);
         assert_eq!(canonical(-0.0).to_bits(), 0);
         assert_eq!(canonical(-f64::NAN).to_bits(), 0x7ff8_0000_0000_0000);
     }

@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &["core"]),
     ("trees", &["core", "model"]),
     ("learn", &["core", "model", "trees"]),
+    ("monitor", &["core", "model", "trees", "learn"]),
     ("store", &["core", "data"]),
     ("report", &["core", "model"]),
     ("lifecycle", &["core", "data", "model", "trees", "learn", "store", "report"]),
@@ -22,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates without I/O: a model can be embedded with next to no dependencies.
-pub(super) const PURE: [&str; 4] = ["core", "model", "trees", "learn"];
+pub(super) const PURE: [&str; 5] = ["core", "model", "trees", "learn", "monitor"];
 
 /// Beginnings of the names of dependencies that pure crates never have.
 const NOT_PURE: [&str; 12] = [
