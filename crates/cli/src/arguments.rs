@@ -23,6 +23,8 @@ const KINDS: [&str; 2] = ["data.types", "data.drop"];
 
 /// Keys of this section are for `serve` alone.
 const SERVING: &str = "serve.";
+/// Keys of this section are for those commands that watch models.
+const WATCHING: &str = "monitor.";
 
 /// The whole command line.
 pub(crate) fn command() -> Command {
@@ -40,6 +42,7 @@ pub(crate) fn command() -> Command {
         .subcommand(predict())
         .subcommand(evaluate())
         .subcommand(check())
+        .subcommand(drift())
         .subcommand(profile())
         .subcommand(show())
         .subcommand(card())
@@ -56,7 +59,7 @@ pub(crate) fn command() -> Command {
 }
 
 fn train() -> Command {
-    let all = keys_that(|key| !key.name.starts_with(SERVING));
+    let all = keys_that(|key| !key.name.starts_with(SERVING) && !key.name.starts_with(WATCHING));
     let command = Command::new("train")
         .about("Train candidates with honest validation, keep the best in one model file")
         .after_help(
@@ -154,6 +157,38 @@ fn check() -> Command {
             .arg(json()),
     );
     with_keys(command, &keys_named(&KINDS))
+}
+
+fn drift() -> Command {
+    let command = Command::new("drift")
+        .about("Has the world moved? Hold a table against another one, or against what a model remembers")
+        .after_help(
+            "Examples:\n  tabwright drift january.csv --against december.csv\n  \
+             tabwright drift today.parquet --against churn@champion --gate\n  \
+             tabwright drift january.csv --against december.csv --test psi --drift-thresholds age=0.2 -o drift.html",
+        )
+        .arg(data("The current rows: files, globs, a folder of Parquet, or - for standard input"))
+        .arg(
+            Arg::new("against")
+                .long("against")
+                .value_name("FILE|MODEL")
+                .required(true)
+                .action(ArgAction::Append)
+                .help("Rows to hold them against, or a model, whose summaries say less than rows"),
+        )
+        .arg(list("columns", "COL", "Compares these columns only [default: all but identifiers]"))
+        .arg(
+            Arg::new("whole")
+                .long("whole")
+                .action(ArgAction::SetTrue)
+                .help("Has a classifier try to tell the rows apart, too: what no column shows alone"),
+        )
+        .arg(Arg::new("gate").long("gate").action(ArgAction::SetTrue).help("Exit code 4 if there is drift"))
+        .arg(output("Where the report goes: .md, or .html with a picture"))
+        .arg(json());
+    let keys = [&READING[..], &KINDS, &["data.zone"]].concat();
+    let watching = keys_that(|key| key.name.starts_with(WATCHING));
+    with_keys(with_keys(with_configuration(command), &keys_named(&keys)), &watching)
 }
 
 fn profile() -> Command {

@@ -3,6 +3,7 @@
 mod card;
 mod check;
 mod docs;
+mod drift;
 mod evaluate;
 mod example;
 mod gc;
@@ -46,6 +47,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("evaluate", matches)) => evaluate::run(matches),
         Some(("check", matches)) => check::run(matches),
         Some(("profile", matches)) => profile::run(matches),
+        Some(("drift", matches)) => drift::run(matches),
         Some(("show", matches)) => show::run(matches),
         Some(("card", matches)) => card::run(matches),
         Some(("runs", matches)) => runs::run(matches),

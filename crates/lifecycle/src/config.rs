@@ -3,6 +3,7 @@
 //! The command line fills it from defaults, `tabwright.toml`, the environment and flags, in this order; a Rust program
 //! fills it directly. Every key is described once, in the command line's table of options.
 
+mod monitor;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use tabwright_learn::transform::TransformConfig;
 
 use crate::error::{Error, Result};
 
+pub use monitor::MonitorConfig;
 pub use serve::ServeConfig;
 
 /// All that a training follows.
@@ -46,6 +48,8 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// How models are served.
     pub serve: ServeConfig,
+    /// How models are watched.
+    pub monitor: MonitorConfig,
 }
 
 /// What the work is part of.

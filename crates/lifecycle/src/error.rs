@@ -21,6 +21,9 @@ pub enum Error {
     /// From the nouns: an unknown column, a parameter out of range …
     #[error(transparent)]
     Core(#[from] tabwright_core::Error),
+    /// While rows were held against others.
+    #[error(transparent)]
+    Monitor(#[from] tabwright_monitor::Error),
     /// While a model was sought.
     #[error(transparent)]
     Learn(#[from] tabwright_learn::Error),
@@ -110,6 +113,12 @@ impl Error {
                 Learn::Core(error) => core(error),
                 Learn::Config(_) | Learn::UnknownParameter { .. } | Learn::Parameter { .. } => Exit::Usage,
                 Learn::Data(_) | Learn::Target { .. } => Exit::Data,
+                _ => Exit::Failed,
+            },
+            Error::Monitor(error) => match error {
+                tabwright_monitor::Error::NothingInCommon { .. } => Exit::Data,
+                tabwright_monitor::Error::UnknownColumn { .. } => Exit::Usage,
+                tabwright_monitor::Error::Core(error) => core(error),
                 _ => Exit::Failed,
             },
             Error::Store(error) => match error.fault() {

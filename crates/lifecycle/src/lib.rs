@@ -9,6 +9,7 @@ pub mod check;
 pub mod compare;
 pub mod config;
 pub mod diff;
+pub mod drift;
 pub mod error;
 pub mod evaluate;
 pub mod example;

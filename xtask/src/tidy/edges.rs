@@ -16,10 +16,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("monitor", &["core", "model", "trees", "learn"]),
     ("store", &["core", "data"]),
     ("report", &["core", "model"]),
-    ("lifecycle", &["core", "data", "model", "trees", "learn", "store", "report"]),
-    ("tabwright", &["core", "data", "model", "trees", "learn", "store", "report", "lifecycle"]),
+    ("lifecycle", &["core", "data", "model", "trees", "learn", "monitor", "store", "report"]),
+    ("tabwright", &["core", "data", "model", "trees", "learn", "monitor", "store", "report", "lifecycle"]),
     ("server", &["core", "data", "model", "learn", "lifecycle", "store"]),
-    ("cli", &["core", "data", "model", "trees", "learn", "store", "report", "lifecycle", "server", "tabwright"]),
+    ("cli", &["core", "data", "model", "trees", "learn", "monitor", "store", "report", "lifecycle", "server", "tabwright"]),
 ];
 
 /// Crates without I/O: a model can be embedded with next to no dependencies.

@@ -576,6 +576,55 @@ pub(crate) const KEYS: &[Key] = &[
         "\"\"",
         "Where traces go by the OpenTelemetry protocol over HTTP, such as http://127.0.0.1:4318/v1/traces. Needs the cargo feature otel.",
     ),
+    key(
+        ("monitor.drift_test", "test"),
+        "TEST",
+        Text,
+        "\"\"",
+        "The test of drift: ks, chisquare, homogeneity, z, wasserstein, jensenshannon, psi or hellinger. Empty: by kind and number of rows.",
+    ),
+    key(
+        ("monitor.drift_tests", "drift-tests"),
+        "COL=TEST",
+        Pairs,
+        "{}",
+        "Tests of single columns, such as { plan = \"psi\" }.",
+    ),
+    key(
+        ("monitor.drift_threshold", "threshold"),
+        "T",
+        Text,
+        "\"\"",
+        "Where drift begins: a number, or auto to calibrate it on the reference. Empty: p < 0.05, a distance of at least 0.1.",
+    ),
+    key(
+        ("monitor.drift_thresholds", "drift-thresholds"),
+        "COL=T",
+        Pairs,
+        "{}",
+        "Where it begins in single columns, such as { age = \"0.2\" }.",
+    ),
+    key(
+        ("monitor.drift_share", "drift-share"),
+        "SHARE",
+        Number,
+        "0.5",
+        "Share of the columns that makes the whole drift.",
+    ),
+    key(
+        ("monitor.false_alarm_rate", "false-alarm-rate"),
+        "RATE",
+        Number,
+        "0.05",
+        "How often a calibrated threshold may be exceeded without drift.",
+    ),
+    key(
+        ("monitor.missing_change", ""),
+        "",
+        Number,
+        "0.05",
+        "Least change of the share of missing values that matters.",
+    ),
 ];
 
 /// The key of a name.

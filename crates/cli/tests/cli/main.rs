@@ -9,6 +9,7 @@ mod clients;
 mod commands;
 mod deploy;
 mod diff;
+mod drift;
 mod faults;
 mod housekeeping;
 mod live;

@@ -1,0 +1,105 @@
+//! `drift`: holds rows against other rows, or against what a model remembers of those that it was trained on.
+
+mod page;
+
+use serde::Serialize;
+use tabwright_core::{Context, Event, Table, View, Warning};
+use tabwright_data::ReadOptions;
+use tabwright_model::artifact::Artifact;
+use tabwright_monitor::classifier::{Apart, ClassifierOptions, tell_apart};
+use tabwright_monitor::drift::{Reference, drift};
+use tabwright_monitor::{DriftOptions, DriftReport};
+
+use crate::error::{Error, Result};
+
+/// What rows are held against.
+#[derive(Debug, Clone, Copy)]
+pub enum Against<'a> {
+    /// Files, globs, folders.
+    Files(&'a [String]),
+    /// The summaries that a model carries.
+    Model(&'a Artifact),
+}
+
+/// What is compared, and how.
+#[derive(Debug, Clone)]
+pub struct DriftRequest<'a> {
+    /// Files, globs, folders, or `-`.
+    pub current: &'a [String],
+    /// What they are held against.
+    pub against: Against<'a>,
+    /// How each column is judged.
+    pub options: DriftOptions,
+    /// Whether a classifier tries to tell the rows apart as a whole; needs rows to hold them against.
+    pub whole: bool,
+    /// How files are read.
+    pub read: ReadOptions,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Drifted {
+    /// Column by column.
+    #[serde(flatten)]
+    pub report: DriftReport,
+    /// How well the rows can be told apart as a whole; none where that was not asked for, or there are too few rows.
+    pub whole: Option<Apart>,
+    /// What reading the files had to say.
+    #[serde(skip)]
+    pub warnings: Vec<Warning>,
+}
+
+impl Drifted {
+    /// Whether the columns or the rows as a whole drift.
+    pub fn is_drift(&self) -> bool {
+        self.report.drift || self.whole.as_ref().is_some_and(|apart| apart.drift)
+    }
+}
+
+/// Reads files and compares them with a reference.
+///
+/// # Errors
+/// From reading, or if there is nothing to compare. Drift is a verdict, not an error.
+pub fn compare(request: &DriftRequest<'_>, context: Context<'_>) -> Result<Drifted> {
+    let mut read = request.read.clone();
+    if let Against::Model(artifact) = request.against {
+        if request.whole {
+            let message = "a model carries no rows: the rows as a whole can be told apart from those of a file only";
+            return Err(Error::Config(message.into()));
+        }
+        let signature = artifact.model().signature();
+        read.na.extend(signature.na.iter().cloned());
+        read.zone.clone_from(&signature.zone);
+    }
+    context.observer.event(Event::Phase { name: "reading", steps: None });
+    let (current, mut warnings) = table(request.current, &read, context)?;
+    let reference = match request.against {
+        Against::Files(files) => {
+            let (reference, more) = table(files, &read, context)?;
+            warnings.extend(more);
+            Some(reference)
+        }
+        Against::Model(_) => None,
+    };
+    context.observer.event(Event::Phase { name: "comparing", steps: None });
+    let report = match (&reference, request.against) {
+        (Some(rows), _) => drift(Reference::Rows(View::all(rows)), View::all(&current), &request.options),
+        (None, Against::Model(artifact)) => {
+            drift(Reference::Summaries(&artifact.evidence.summaries), View::all(&current), &request.options)
+        }
+        (None, Against::Files(_)) => unreachable!("invariant: the files of a reference were read"),
+    };
+    let whole = match &reference {
+        Some(rows) if request.whole => {
+            let options = ClassifierOptions { seed: request.options.seed, ..ClassifierOptions::default() };
+            tell_apart(View::all(rows), View::all(&current), &options)?
+        }
+        _ => None,
+    };
+    Ok(Drifted { report: report?, whole, warnings })
+}
+
+fn table(sources: &[String], read: &ReadOptions, context: Context<'_>) -> Result<(Table, Vec<Warning>)> {
+    let outcome = tabwright_data::read_table(&crate::train::inputs(sources)?, read, context)?;
+    Ok((outcome.table, outcome.warnings))
+}
