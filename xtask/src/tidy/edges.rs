@@ -19,7 +19,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lifecycle", &["core", "data", "model", "trees", "learn", "monitor", "store", "report"]),
     ("tabwright", &["core", "data", "model", "trees", "learn", "monitor", "store", "report", "lifecycle"]),
     ("server", &["core", "data", "model", "learn", "lifecycle", "store"]),
-    ("cli", &["core", "data", "model", "trees", "learn", "monitor", "store", "report", "lifecycle", "server", "tabwright"]),
+    (
+        "cli",
+        &["core", "data", "model", "trees", "learn", "monitor", "store", "report", "lifecycle", "server", "tabwright"],
+    ),
 ];
 
 /// Crates without I/O: a model can be embedded with next to no dependencies.

@@ -23,6 +23,9 @@ use crate::screen;
 /// The part of the program that events of a server are from, whoever tells them.
 const LOG: &str = "tabwright_server";
 
+/// How long work that nobody waits for may go on at the end.
+const LAST: std::time::Duration = std::time::Duration::from_secs(1);
+
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let config = configuration(matches, true)?;
     let models = texts(matches, "models");
@@ -48,7 +51,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         })
     };
     allow_connections(config.serve.max_connections);
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let store = open_store(&config, &options).await?;
         if let Some(store) = &store {
             checks::tokens(store, &options).await?;
@@ -60,7 +63,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         announce(&server, matches.get_flag("json"), format)?;
         server.run(signals, again).await;
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // What is still computed for callers who were cut off does not hold up the end.
+    runtime.shutdown_timeout(LAST);
+    tabwright_data::remove_unfinished();
+    outcome
 }
 
 /// Lets the process open as many files as it may have connections, where the system lets it.

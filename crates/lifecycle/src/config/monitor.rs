@@ -79,7 +79,9 @@ fn threshold(text: &str) -> Result<Threshold> {
         "auto" => Ok(Threshold::Auto),
         number => match number.parse::<f64>() {
             Ok(value) if value.is_finite() && value >= 0.0 => Ok(Threshold::Fixed(value)),
-            _ => Err(Error::Config(format!("a threshold of drift is a number from 0 on, or `auto`; `{number}` is neither"))),
+            _ => Err(Error::Config(format!(
+                "a threshold of drift is a number from 0 on, or `auto`; `{number}` is neither"
+            ))),
         },
     }
 }

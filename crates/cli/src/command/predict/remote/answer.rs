@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use futures_util::StreamExt;
 use reqwest::Response;
 use tabwright_core::Column;
-use tabwright_data::{Destination, Input, ReadOptions, Spool, StreamRequest, open_stream};
+use tabwright_data::{BATCH_BYTES, Destination, Input, ReadOptions, Spool, StreamRequest, open_stream};
 use tabwright_lifecycle::error::{Error, Exit};
 
 use super::connection::{Activity, deepest};
@@ -151,6 +151,7 @@ impl Seen {
             expected: Vec::new(),
             keep: vec![name.to_owned()],
             batch_size: BATCH,
+            batch_bytes: BATCH_BYTES,
         };
         let read = ReadOptions {
             delimiter: Some(b','),
@@ -200,7 +201,13 @@ fn located(request: &Request, row: usize, why: &str) -> String {
 
 /// Where a row stands in the file that was sent.
 fn place_of(request: &Request, row: usize) -> Option<String> {
-    let nothing = StreamRequest { passed_over: Vec::new(), expected: Vec::new(), keep: Vec::new(), batch_size: BATCH };
+    let nothing = StreamRequest {
+        passed_over: Vec::new(),
+        expected: Vec::new(),
+        keep: Vec::new(),
+        batch_size: BATCH,
+        batch_bytes: BATCH_BYTES,
+    };
     let read = ReadOptions {
         format: Some(request.format),
         encoding: request.encoding.clone(),
