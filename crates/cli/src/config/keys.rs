@@ -536,7 +536,7 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         Number,
         "0.1",
-        "Longest time in seconds that a request is expected to wait for a processor; beyond, it is refused. A quarter of it once the queue has stood for so long.",
+        "Longest time in seconds that a request is expected to wait for a processor; beyond, it is refused. A tenth of it once the queue has stood for so long.",
     ),
     key(("serve.header_time", ""), "", Number, "10", "Seconds for the head of a request."),
     key(
