@@ -306,7 +306,9 @@ fn of_csv(served: &Served, bytes: &Bytes, limits: &Limits) -> Answer<Block> {
         batch_bytes: usize::MAX,
     };
     let mut all: Option<Block> = None;
-    for block in open_stream(std::slice::from_ref(&input), &request, &limits.reading(&served.read)).map_err(unreadable)? {
+    for block in
+        open_stream(std::slice::from_ref(&input), &request, &limits.reading(&served.read)).map_err(unreadable)?
+    {
         let block = block.map_err(unreadable)?;
         if all.is_some() || block.block.n_rows() > limits.rows {
             return Err(Refusal::too_large(format!("a body has at most {} rows; send fewer at a time", limits.rows)));
