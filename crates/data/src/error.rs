@@ -104,6 +104,14 @@ pub enum Error {
         /// What was found and how to mend it.
         message: String,
     },
+    /// A file has more columns than are read.
+    #[error("{file}: it has more than {most} columns, which is the most that is read; is it a table?")]
+    TooWide {
+        /// The file.
+        file: String,
+        /// The most columns.
+        most: usize,
+    },
     /// A cell cannot be read as the kind that its column has.
     #[error("{place}: `{found}` is {problem}; {advice}")]
     Cell {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use tabwright_core::{Kind, Role};
 
-use crate::error::Place;
 use crate::{Error, Format, Result};
 
 /// Columns of a file, at most, unless more are allowed: twenty times as many as the widest tables that people train on, and few
@@ -49,8 +48,7 @@ impl ReadOptions {
         if columns <= most {
             return Ok(());
         }
-        let message = format!("it has more than {most} columns, which is the most that is read; is it a table?");
-        Err(Error::unreadable(Place::file(file), message))
+        Err(Error::TooWide { file: file.to_owned(), most })
     }
 }
 

@@ -433,6 +433,7 @@ pub(crate) fn unreadable(error: tabwright_data::Error) -> Box<Refusal> {
             let message = format!("the rows lack {}", names.join(", "));
             Refusal::unusable("missing_column", message).in_column(&first.unwrap_or_default())
         }
+        Error::TooWide { most, .. } => Refusal::too_large(format!("a row has at most {most} columns")),
         Error::Io { .. } | Error::Write { .. } => Refusal::internal(&error),
         other => Refusal::bad("bad_rows", other.to_string()),
     }
