@@ -78,11 +78,6 @@ async fn arrow_and_parquet_go_both_ways() {
 #[tokio::test]
 async fn rows_that_cannot_be_used_are_told_in_a_column() {
     let bench = Bench::new();
-    let unclosed = table().replacen(",basic,", ",\"basic,", 1);
-    assert_ne!(unclosed, table());
-    // A quote that nothing closes is a character of its cell, and swallows no row.
-    let back = bench.post(PATH, "text/csv", unclosed).await.is(200);
-    assert_eq!((back.headers["x-rows"].to_str().unwrap(), back.text().lines().count()), ("400", 401));
     let mut lines: Vec<String> = table().lines().map(str::to_owned).collect();
     let column = lines[0].split(',').position(|name| name == "tenure_months").unwrap();
     let mut cells: Vec<&str> = lines[3].split(',').collect();
