@@ -18,8 +18,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         expected.push((name.to_owned(), kind.parse()?));
     }
     let started = Instant::now();
-    let request =
-        StreamRequest { passed_over: Vec::new(), expected: expected.clone(), keep: Vec::new(), batch_size: 1000 };
+    let request = StreamRequest {
+        passed_over: Vec::new(),
+        expected: expected.clone(),
+        keep: Vec::new(),
+        batch_size: 1000,
+        batch_bytes: tabwright_data::BATCH_BYTES,
+    };
     let stream = open_stream(&resolve_inputs(std::slice::from_ref(input))?, &request, &ReadOptions::default())?;
     let columns: Vec<WriteColumn> = expected.into_iter().map(|(name, kind)| WriteColumn { name, kind }).collect();
     let mut writer = create_writer(output, None, &columns)?;

@@ -214,7 +214,14 @@ impl Error {
 /// A cell's text for a message: control characters made visible, and not endless.
 pub(crate) fn shown(text: &str) -> String {
     const SHOWN: usize = 60;
-    let mut out: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let mut out = String::new();
+    for c in text.chars().take(SHOWN) {
+        match c {
+            // Quotes and backslashes are as they were written: whoever quotes the message escapes them.
+            '"' | '\'' | '\\' => out.push(c),
+            _ => out.extend(c.escape_debug()),
+        }
+    }
     if text.chars().nth(SHOWN).is_some() {
         out.push('…');
     }

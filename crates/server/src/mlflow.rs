@@ -78,7 +78,6 @@ async fn run(call: Call) -> Answer<Response> {
 }
 
 /// What MLflow calls an error of a status (`ErrorCode` in its `databricks.proto`).
-#[cfg_attr(not(test), expect(dead_code, reason = "refusals take it up"))]
 pub(crate) fn error_code(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED => "UNAUTHENTICATED",

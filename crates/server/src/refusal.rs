@@ -121,7 +121,7 @@ impl Refusal {
             }
             Protocol::Mlflow => {
                 out.push_str("{\"error_code\":");
-                json_string(&mut out, if self.status.is_server_error() { "INTERNAL_ERROR" } else { "BAD_REQUEST" });
+                json_string(&mut out, crate::mlflow::error_code(self.status));
                 out.push_str(",\"message\":");
                 json_string(&mut out, &self.message);
             }

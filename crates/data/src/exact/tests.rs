@@ -1,3 +1,5 @@
+//! Values come back bit by bit, whatever they are.
+
 use std::fs::File;
 
 use tabwright_core::block::{Category, MISSING_INTEGER};

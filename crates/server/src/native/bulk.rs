@@ -55,9 +55,6 @@ const fn rows(format: Format) -> Media {
     Media::Rows(Form { format, is_arrow_file: false })
 }
 
-/// The type of Arrow as a file.
-const ARROW_FILE: &str = "application/vnd.apache.arrow.file";
-
 impl Media {
     /// By the name of a type.
     pub(super) fn of_type(name: &str) -> Option<Self> {
@@ -70,7 +67,7 @@ impl Media {
             | "application/jsonlines" => rows(Format::Jsonl),
             "text/csv" | "application/csv" => rows(Format::Csv),
             "application/vnd.apache.arrow.stream" => rows(Format::Arrow),
-            ARROW_FILE => Media::Rows(Form { format: Format::Arrow, is_arrow_file: true }),
+            Format::ARROW_FILE => Media::Rows(Form { format: Format::Arrow, is_arrow_file: true }),
             "application/vnd.apache.parquet" => rows(Format::Parquet),
             _ => return None,
         })
@@ -99,11 +96,9 @@ impl Media {
 
 fn type_of(form: Form) -> &'static str {
     match form.format {
-        Format::Arrow if form.is_arrow_file => ARROW_FILE,
+        Format::Arrow if form.is_arrow_file => Format::ARROW_FILE,
         Format::Csv => "text/csv; charset=utf-8",
-        Format::Jsonl => "application/x-ndjson",
-        Format::Parquet => "application/vnd.apache.parquet",
-        Format::Arrow => "application/vnd.apache.arrow.stream",
+        format => format.media_type(),
     }
 }
 

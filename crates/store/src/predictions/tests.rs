@@ -1,3 +1,5 @@
+//! The prediction log, as those who write, read and keep it meet it.
+
 mod append;
 mod compact;
 mod crash;

@@ -1,3 +1,5 @@
+//! What is appended is there, however the writer ends.
+
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};

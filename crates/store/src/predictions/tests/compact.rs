@@ -1,3 +1,5 @@
+//! Segments become parts, at once or not at all.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Labels come late, early, twice and corrected.
+
 use std::time::Duration;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Windows are read whole, each entry once.
+
 use super::*;
 
 /// What is read of a sample of rows is what was logged, bit by bit.

@@ -1,3 +1,5 @@
+//! What is old or too much goes, and nothing else.
+
 use std::time::Duration;
 
 use super::*;
