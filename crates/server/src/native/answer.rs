@@ -13,7 +13,7 @@ use crate::refusal::{Answer, Refusal};
 /// Bytes of a JSON answer, at most.
 const LARGEST: usize = 256 << 20;
 /// Values for which reasons or flags are given at a time, at most.
-const MOST_CELLS: usize = 2_000_000;
+const MOST_CELLS: usize = 1_000_000;
 
 /// Rows that were predicted, with what an answer says of them.
 pub(crate) struct Part<'a> {
