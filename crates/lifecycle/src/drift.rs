@@ -2,14 +2,17 @@
 
 mod page;
 
+use rayon::prelude::*;
 use serde::Serialize;
-use tabwright_core::{Context, Event, Table, View, Warning};
+use tabwright_core::finding::identifier_like;
+use tabwright_core::{Context, Event, Field, Role, RowSet, Table, View, Warning};
 use tabwright_data::ReadOptions;
 use tabwright_model::artifact::Artifact;
 use tabwright_monitor::classifier::{Apart, ClassifierOptions, tell_apart};
 use tabwright_monitor::drift::{Reference, drift};
 use tabwright_monitor::{DriftOptions, DriftReport};
 
+use crate::answer::expected_columns;
 use crate::error::{Error, Result};
 
 /// What rows are held against.
@@ -72,11 +75,12 @@ pub fn compare(request: &DriftRequest<'_>, context: Context<'_>) -> Result<Drift
         read.zone.clone_from(&signature.zone);
     }
     context.observer.event(Event::Phase { name: "reading", steps: None });
-    let (current, mut warnings) = table(request.current, &read, context)?;
+    let (mut current, mut warnings) = table(request.current, &read, context)?;
     let reference = match request.against {
         Against::Files(files) => {
-            let (reference, more) = table(files, &read, context)?;
+            let (mut reference, more) = table(files, &read, context)?;
             warnings.extend(more);
+            mark_identifiers(&mut reference, &mut current);
             Some(reference)
         }
         Against::Model(_) => None,
@@ -85,7 +89,10 @@ pub fn compare(request: &DriftRequest<'_>, context: Context<'_>) -> Result<Drift
     let report = match (&reference, request.against) {
         (Some(rows), _) => drift(Reference::Rows(View::all(rows)), View::all(&current), &request.options),
         (None, Against::Model(artifact)) => {
-            drift(Reference::Summaries(&artifact.evidence.summaries), View::all(&current), &request.options)
+            let mut options = request.options.clone();
+            let read = || expected_columns(artifact.model()).into_iter().map(|(name, _)| name).collect();
+            options.columns.get_or_insert_with(read);
+            drift(Reference::Summaries(&artifact.evidence.summaries), View::all(&current), &options)
         }
         (None, Against::Files(_)) => unreachable!("invariant: the files of a reference were read"),
     };
@@ -102,4 +109,20 @@ pub fn compare(request: &DriftRequest<'_>, context: Context<'_>) -> Result<Drift
 fn table(sources: &[String], read: &ReadOptions, context: Context<'_>) -> Result<(Table, Vec<Warning>)> {
     let outcome = tabwright_data::read_table(&crate::train::inputs(sources)?, read, context)?;
     Ok((outcome.table, outcome.warnings))
+}
+
+/// Marks identifiers in both tables: they have other values whenever the rows are others. The larger table knows which they are.
+fn mark_identifiers(a: &mut Table, b: &mut Table) {
+    let larger = if a.n_rows() >= b.n_rows() { &*a } else { &*b };
+    let rows = RowSet::Range(0, larger.n_rows());
+    let fields = larger.schema().fields();
+    let is_identifier =
+        |(position, field): &(usize, &Field)| identifier_like(field, larger.column(*position), rows).is_some();
+    let found = fields.par_iter().enumerate().filter(is_identifier).map(|(_, field)| field.name.clone());
+    let names: Vec<String> = found.collect();
+    for table in [a, b] {
+        for position in names.iter().filter_map(|name| table.schema().position(name)).collect::<Vec<_>>() {
+            table.set_role(position, Role::Id);
+        }
+    }
 }

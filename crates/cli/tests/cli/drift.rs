@@ -64,7 +64,7 @@ fn settings_are_checked_and_tests_that_do_not_fit_give_way() {
     place.run(&format!("{line} --test kss")).exit(2).says("did you mean `ks`");
     place.run(&format!("{line} --threshold much")).exit(2).says("auto");
     place.run(&format!("{line} --drift-share 2")).exit(2).says("drift_share");
-    place.run(&format!("{line} --drift-thresholds tenure=0.2")).says("tenure_months").exit(2);
+    place.run(&format!("{line} --drift-thresholds tenure_month=0.2")).says("tenure_months").exit(2);
     place.run(&format!("{line} --columns plan,nobody")).says("nobody").exit(2);
     place.run(&format!("{line} -o drift.pdf")).exit(2).says(".html");
     place.run("drift january.csv --against nobody.csv").exit(3).says("nobody.csv");
