@@ -79,13 +79,18 @@ impl Refusal {
         self
     }
 
-    /// The answer that says so.
-    pub(crate) fn into_response(self, protocol: Protocol, request_id: &str) -> Response<Body> {
-        let status = match (protocol, self.status) {
+    /// The status that a protocol has for it.
+    pub(crate) fn status_in(&self, protocol: Protocol) -> StatusCode {
+        match (protocol, self.status) {
             // These protocols know no other code for what is wrong with a request.
             (Protocol::Mlflow | Protocol::Infer, StatusCode::UNPROCESSABLE_ENTITY) => StatusCode::BAD_REQUEST,
             (_, status) => status,
-        };
+        }
+    }
+
+    /// The answer that says so.
+    pub(crate) fn into_response(self, protocol: Protocol, request_id: &str) -> Response<Body> {
+        let status = self.status_in(protocol);
         let mut response = Response::new(Body::from(self.text(protocol, request_id)));
         *response.status_mut() = status;
         let headers = response.headers_mut();

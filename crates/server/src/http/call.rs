@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::request_body::RequestBody;
-use super::routes::{self, Found, Params, ROUTES};
+use super::routes::{self, Found, Params, ROUTES, Route};
 use crate::app::App;
 use crate::auth;
 use crate::id::{self, REQUEST_ID};
@@ -108,7 +108,7 @@ async fn answer(app: Arc<App>, index: usize, params: Answer<Params>, request: Re
     };
     let mut response = outcome.unwrap_or_else(|refusal| {
         app.metrics.refused(route.operation, refusal.code);
-        log_refusal(&app, &refusal, route.operation, &id);
+        log_refusal(&app, &refusal, route, &id);
         refusal.into_response(route.protocol, &id)
     });
     span.record("http.response.status_code", response.status().as_u16());
@@ -121,8 +121,8 @@ async fn answer(app: Arc<App>, index: usize, params: Answer<Params>, request: Re
 }
 
 /// Says that a request was refused. Where too much is asked, lines for each would be one more burden: there is one in a while.
-fn log_refusal(app: &App, refusal: &Refusal, operation: &'static str, id: &str) {
-    let status = refusal.status.as_u16();
+fn log_refusal(app: &App, refusal: &Refusal, route: &Route, id: &str) {
+    let (operation, status) = (route.operation, refusal.status_in(route.protocol).as_u16());
     if refusal.code == OVERLOADED {
         tracing::debug!(request_id = %id, operation, status, code = refusal.code, "refused");
         if let Some(since_last) = app.metrics.overloads.note() {
