@@ -10,7 +10,7 @@ use super::*;
 use crate::http::{Listening, Phase};
 
 const HEADER: Duration = Duration::from_millis(200);
-const IDLE: Duration = Duration::from_millis(400);
+const IDLE: Duration = Duration::from_millis(1500);
 
 /// A server on a socket. It ends with this.
 struct Wire {
