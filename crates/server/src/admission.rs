@@ -2,8 +2,8 @@
 //!
 //! A request takes its place in the queue when its head has come, before its body is read: whoever finds the queue too long is
 //! refused at once, which costs next to nothing. While a body is on its way its request stands outside, so that slow callers cannot
-//! fill the queue. The length of the queue is known although small requests wait in no list: each lets the others of its moment
-//! arrive before it is computed.
+//! fill the queue. The length of the queue is known although small requests wait in no list: where connections are so many that
+//! they could ask for too much, each lets the others of its moment arrive before it is computed.
 //!
 //! A queue that is there for a moment is a burst, and is waited for; one that stands does nothing but make everybody wait, so it is
 //! kept short. Small requests, large ones and files of rows have queues of their own: what one of them costs says nothing about the

@@ -68,7 +68,9 @@ async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: M
     entry.find(wanted(&params))?;
     let mut turn = work::queue(&app, &settings.limits, &parts.headers)?;
     let bytes = turn.read_whole(&parts.headers, body).await?;
-    turn.is_heavy(options.explain.is_some() || may_ask_for_more(&bytes));
+    if options.explain.is_some() || options.flags || may_ask_for_more(&bytes) {
+        turn.make_heavy();
+    }
     let served = Arc::clone(entry.choose(wanted(&params), |canary| {
         let of_document = options.key.is_none().then(|| document::key_of(&bytes)).flatten();
         let key = (options.key.as_deref().or(of_document.as_deref()), &parts.headers);

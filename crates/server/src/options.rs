@@ -81,7 +81,7 @@ pub struct Limits {
     pub rows: usize,
     /// Columns of a row.
     pub columns: usize,
-    /// Time for the whole of a request.
+    /// Time for the body of a request to come; also the longest wait of files of rows.
     pub request_time: Duration,
     /// Requests that wait for a processor.
     pub queue: usize,

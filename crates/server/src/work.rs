@@ -144,9 +144,9 @@ impl<'a> Turn<'a> {
         unpacking.await.map_err(|e| Refusal::internal(&e))?
     }
 
-    /// Says that it takes longer than its size lets expect.
-    pub(crate) fn is_heavy(&mut self, is_heavy: bool) {
-        self.is_heavy |= is_heavy;
+    /// Gives it a thread of its own, whatever its size.
+    pub(crate) fn make_heavy(&mut self) {
+        self.is_heavy = true;
     }
 
     /// Waits for a processor and computes an answer of a model; every answer says which version gave it.

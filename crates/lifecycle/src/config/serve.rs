@@ -57,7 +57,7 @@ pub struct ServeConfig {
     pub header_time: f64,
     /// How long a connection without a request is left open.
     pub idle_time: f64,
-    /// Time for the whole of a request.
+    /// Time for the body of a request to come; also the longest wait of files of rows.
     pub request_time: f64,
     /// How long it answers on after it was asked to end.
     pub drain_delay: f64,

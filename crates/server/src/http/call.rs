@@ -63,7 +63,7 @@ impl Call {
 /// Answers a request.
 pub(crate) async fn respond(app: Arc<App>, request: Request<RequestBody>) -> Response {
     match routes::find(request.method(), request.uri().path()) {
-        Found::Route(index, params) => answer(app, index, Ok(params), request).await,
+        Found::Route(index, params) => answer(app, index, params, request).await,
         Found::NoText => refuse(&app, &request, Refusal::bad("bad_path", "the path is not valid UTF-8")),
         Found::OtherMethod(methods) => other_method(&app, &methods, &request),
         Found::Nothing => unknown(&app, &request),
@@ -71,7 +71,7 @@ pub(crate) async fn respond(app: Arc<App>, request: Request<RequestBody>) -> Res
 }
 
 /// Answers a request for a route.
-async fn answer(app: Arc<App>, index: usize, params: Answer<Params>, request: Request<RequestBody>) -> Response {
+async fn answer(app: Arc<App>, index: usize, params: Params, request: Request<RequestBody>) -> Response {
     let route = &ROUTES[index];
     let started = Instant::now();
     let (parts, body) = request.into_parts();
@@ -91,8 +91,8 @@ async fn answer(app: Arc<App>, index: usize, params: Answer<Params>, request: Re
         continue_trace(&span, parent, header("tracestate"));
     }
     let in_flight = app.metrics.enter();
-    let outcome = match admit(&app, index, &parts, &settings).and(params) {
-        Ok(params) => {
+    let outcome = match admit(&app, route, &parts, &settings) {
+        Ok(()) => {
             let call = Call {
                 app: Arc::clone(&app),
                 settings: Arc::clone(&settings),
@@ -136,9 +136,9 @@ fn log_refusal(app: &App, refusal: &Refusal, route: &Route, id: &str) {
     tracing::debug!(request_id = %id, message = %refusal.message, "refused because");
 }
 
-fn admit(app: &App, index: usize, parts: &Parts, settings: &Changing) -> Answer<()> {
+fn admit(app: &App, route: &Route, parts: &Parts, settings: &Changing) -> Answer<()> {
     // What all may know, such as whether it is ready, may be asked under any name: balancers ask by the address.
-    match ROUTES[index].scope {
+    match route.scope {
         Some(scope) => {
             auth::check_names(&parts.headers, settings, app.is_loopback)?;
             app.tokens().check(&parts.headers, scope, tabwright_store::time::now)
