@@ -42,7 +42,7 @@ pub struct DriftRequest<'a> {
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Drifted {
-    /// Column by column.
+    /// Column by column. It drifts, too, where the rows as a whole do.
     #[serde(flatten)]
     pub report: DriftReport,
     /// How well the rows can be told apart as a whole; none where that was not asked for, or there are too few rows.
@@ -50,13 +50,6 @@ pub struct Drifted {
     /// What reading the files had to say.
     #[serde(skip)]
     pub warnings: Vec<Warning>,
-}
-
-impl Drifted {
-    /// Whether the columns or the rows as a whole drift.
-    pub fn is_drift(&self) -> bool {
-        self.report.drift || self.whole.as_ref().is_some_and(|apart| apart.drift)
-    }
 }
 
 /// Reads files and compares them with a reference.
@@ -103,7 +96,9 @@ pub fn compare(request: &DriftRequest<'_>, context: Context<'_>) -> Result<Drift
         }
         _ => None,
     };
-    Ok(Drifted { report: report?, whole, warnings })
+    let mut report = report?;
+    report.drift |= whole.as_ref().is_some_and(|apart| apart.drift);
+    Ok(Drifted { report, whole, warnings })
 }
 
 fn table(sources: &[String], read: &ReadOptions, context: Context<'_>) -> Result<(Table, Vec<Warning>)> {

@@ -47,7 +47,6 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     }
     if matches.get_flag("json") {
         let mut json = json!(compared);
-        json["drift"] = json!(compared.is_drift());
         json["report"] = json!(Some(output).filter(|_| is_written));
         screen::print_json(&json)?;
     } else if is_written {
@@ -55,7 +54,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     } else {
         screen::print(&screen::in_text(&document))?;
     }
-    let is_refused = matches.get_flag("gate") && compared.is_drift();
+    let is_refused = matches.get_flag("gate") && compared.report.drift;
     Ok(if is_refused { ExitCode::from(Exit::Verdict as u8) } else { ExitCode::SUCCESS })
 }
 

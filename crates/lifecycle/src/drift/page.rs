@@ -27,7 +27,7 @@ impl Drifted {
         let drifted = report.columns.iter().filter(|column| column.drift).count();
         let [reference, current] = report.rows.map(|rows| rows as usize);
         let how = if report.approximate { ", which are known by their summaries only" } else { "" };
-        let verdict = if self.is_drift() { "Drift" } else { "No drift" };
+        let verdict = if report.drift { "Drift" } else { "No drift" };
         format!(
             "{verdict}: {} of {} columns {} ({}; from {} on, the whole does). {} were held against {}{how}.",
             count(drifted),
@@ -99,7 +99,7 @@ impl Drifted {
 
     fn next_section(&self) -> Section {
         let mut section = Section::new("What to do");
-        let steps: &[&str] = if self.is_drift() {
+        let steps: &[&str] = if self.report.drift {
             &[
                 "See whether the columns at the top are measured as before: a broken source looks like drift.",
                 "Judge the model on rows with known answers from the new time (`tabwright evaluate`), if there are any.",
