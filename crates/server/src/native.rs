@@ -4,8 +4,6 @@ mod answer;
 mod bulk;
 mod document;
 mod options;
-#[cfg(test)]
-mod speed;
 
 use std::sync::Arc;
 

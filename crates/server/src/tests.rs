@@ -38,7 +38,7 @@ struct Fixture {
     houses: Artifact,
 }
 
-pub(crate) fn trained(file: &str, target: &str, candidate: &str) -> Artifact {
+fn trained(file: &str, target: &str, candidate: &str) -> Artifact {
     let mut config = Config::default();
     config.data.source = vec![file.to_owned()];
     config.data.target = target.into();
