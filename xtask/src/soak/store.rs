@@ -20,7 +20,7 @@ pub(super) fn run(soak: &mut Soak) -> Result<()> {
     if !install::has(STRACE, STRACE) {
         return Err("strace, which lets file operations fail, is not installed".into());
     }
-    for (test, filter) in [("store", "share_a_store"), ("store", "survives_a_kill"), ("cli", "faults::")] {
+    for (test, filter) in [("store", "share_a_store"), ("store", "kill"), ("cli", "faults::")] {
         let words =
             ["test", "--workspace", "--locked", "--test", test, "--", "--include-ignored", "--nocapture", filter];
         let mut command = process::cargo(words);

@@ -23,8 +23,8 @@ use crate::{Error, Result, WriteColumn};
 
 /// Rows in a row group, at most.
 const ROW_GROUP: usize = 1 << 17;
-/// Bytes of distinct floats in a row group up to which they are numbered. Beyond some 16,000 of them, the numbers take more than they
-/// save (measured: 26% on distinct values, against 30% less on 10,000 distinct ones).
+/// Bytes of distinct floats in a row group up to which they are numbered. Beyond some 16,000 of them, the numbers of
+/// distinct values take more than they save.
 const FLOAT_DICTIONARY: usize = 1 << 17;
 /// Level of Zstandard: its default, which other writers of Parquet use as well.
 const ZSTD_LEVEL: i32 = 3;

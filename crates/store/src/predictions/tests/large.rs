@@ -112,7 +112,7 @@ fn peak() -> Option<u64> {
 
 #[test]
 #[ignore = "takes long, and measures"]
-fn a_million_entries_are_imported_compacted_and_read_in_bounded_memory() {
+fn a_million_entries_are_imported_compacted_and_read() {
     let place = Place::new();
     fill(&place, |writer, entries| writer.import(entries).unwrap());
     let begun = Instant::now();
