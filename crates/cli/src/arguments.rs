@@ -23,6 +23,8 @@ const KINDS: [&str; 2] = ["data.types", "data.drop"];
 
 /// Keys of this section are for `serve` alone.
 const SERVING: &str = "serve.";
+/// Keys of this section are for those commands that predict.
+const LOGGING: &str = "log.";
 /// Keys of this section are for those commands that watch models.
 const WATCHING: &str = "monitor.";
 
@@ -59,7 +61,7 @@ pub(crate) fn command() -> Command {
 }
 
 fn train() -> Command {
-    let all = keys_that(|key| !key.name.starts_with(SERVING) && !key.name.starts_with(WATCHING));
+    let all = keys_that(|key| ![SERVING, LOGGING, WATCHING].iter().any(|section| key.name.starts_with(section)));
     let command = Command::new("train")
         .about("Train candidates with honest validation, keep the best in one model file")
         .after_help(
@@ -102,6 +104,27 @@ fn predict() -> Command {
                     .help("Rows predicted at a time [default: 1000 for standard input, 20000 for files]"),
             )
             .arg(threads())
+            .arg(
+                Arg::new("log")
+                    .long("log")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with("server")
+                    .help("Logs the predictions in the home, so that the model can be watched; [log] says what is kept"),
+            )
+            .arg(
+                Arg::new("log-id")
+                    .long("log-id")
+                    .value_name("COL")
+                    .requires("log")
+                    .help("The column with the id of each prediction, by which labels come [default: ids are made, as the column prediction_id]"),
+            )
+            .arg(
+                Arg::new("log-time")
+                    .long("log-time")
+                    .value_name("COL")
+                    .requires("log")
+                    .help("The column that says when each prediction was made [default: now]"),
+            )
             .arg(
                 Arg::new("server")
                     .long("server")

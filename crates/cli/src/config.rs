@@ -36,6 +36,7 @@ pub(crate) fn resolve(given: &Given) -> Result<Config, Failure> {
     let mut table = Table::new();
     if let Some(path) = find_file(given.file.as_deref())? {
         let mut from_file = read_file(&path)?;
+        write_out(&mut from_file);
         check_keys(&from_file, "", &path.display().to_string())?;
         make_relative(&mut from_file, path.parent().unwrap_or(Path::new(".")));
         merge(&mut table, from_file);
@@ -57,6 +58,7 @@ pub(crate) fn resolve(given: &Given) -> Result<Config, Failure> {
         let (name, value) = parse_set(text)?;
         let mut one = Table::new();
         insert(&mut one, &name, value);
+        write_out(&mut one);
         check_keys(&one, "", "--set")?;
         merge(&mut table, one);
     }
@@ -64,6 +66,14 @@ pub(crate) fn resolve(given: &Given) -> Result<Config, Failure> {
     // checked above, so what is left are hyperparameters and columns.
     Config::deserialize(Value::Table(table))
         .map_err(|e| Failure::usage(format!("the configuration: {}", e.message().trim())))
+}
+
+/// Writes out what may be said in short: `log = "async"` is the mode of the log.
+fn write_out(table: &mut Table) {
+    if let Some(mode @ Value::String(_)) = table.get("log") {
+        let section = Table::from_iter([("mode".to_owned(), mode.clone())]);
+        table.insert("log".into(), Value::Table(section));
+    }
 }
 
 /// The file that is named, else the nearest `tabwright.toml` from here upwards.

@@ -3,6 +3,7 @@
 //! The command line fills it from defaults, `tabwright.toml`, the environment and flags, in this order; a Rust program
 //! fills it directly. Every key is described once, in the command line's table of options.
 
+mod log;
 mod monitor;
 mod serve;
 
@@ -19,6 +20,7 @@ use tabwright_learn::transform::TransformConfig;
 
 use crate::error::{Error, Result};
 
+pub use log::LogConfig;
 pub use monitor::MonitorConfig;
 pub use serve::ServeConfig;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// How models are served.
     pub serve: ServeConfig,
+    /// How predictions are logged.
+    pub log: LogConfig,
     /// How models are watched.
     pub monitor: MonitorConfig,
 }

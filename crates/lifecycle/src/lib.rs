@@ -17,6 +17,7 @@ pub mod expectation;
 pub mod file;
 mod labels;
 pub mod latency;
+pub mod monitor;
 pub mod predict;
 pub mod profile;
 pub mod record;

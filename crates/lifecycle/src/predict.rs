@@ -1,5 +1,7 @@
 //! `predict`: rows in, predictions out, in their order and in bounded memory.
 
+mod logged;
+
 use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
@@ -12,6 +14,10 @@ use tabwright_model::artifact::Artifact;
 
 use crate::answer::{Layout, bad_rows, expected_columns, known_columns, read_options};
 use crate::error::{Error, Result};
+
+use logged::Logged;
+
+pub use logged::LogTarget;
 
 /// Rows predicted at a time from standard input.
 pub const STREAM_BATCH: usize = 1_000;
@@ -64,6 +70,8 @@ pub struct PredictOptions {
     pub threads: usize,
     /// How the files are read.
     pub read: ReadOptions,
+    /// Where the predictions are logged; absent: nowhere.
+    pub log: Option<LogTarget>,
 }
 
 /// What was predicted.
@@ -75,6 +83,8 @@ pub struct Predicted {
     pub rejected: usize,
     /// What the user should know.
     pub warnings: Vec<Warning>,
+    /// Rows that were logged.
+    pub logged: u64,
     /// Wall-clock time.
     pub seconds: f64,
 }
@@ -96,9 +106,11 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
     context.observer.event(Event::Phase { name: "predicting", steps: None });
     let inputs = crate::train::inputs(&options.sources)?;
     let piped = options.sources.iter().any(|s| s == "-");
+    let mut expected = expected_columns(model);
+    let mut log = options.log.as_ref().map(|target| Logged::open(target, artifact, &mut expected)).transpose()?;
     let request = StreamRequest {
         passed_over: known_columns(artifact),
-        expected: expected_columns(model),
+        expected,
         keep: options.keep.clone(),
         batch_size: options.batch_size.unwrap_or(if piped { STREAM_BATCH } else { FILE_BATCH }),
         batch_bytes: BATCH_BYTES,
@@ -109,7 +121,11 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
         outputs.push(("the rejected rows", path));
     }
     crate::file::check_apart(&outputs, &inputs)?;
-    let layout = Layout::new(model, stream.keep())?;
+    let mut keep = stream.keep().to_vec();
+    if let Some(log) = &log {
+        log.add_ids(&mut keep);
+    }
+    let layout = Layout::new(model, &keep)?;
     let mut writer = tabwright_data::create_writer(&options.output, None, layout.columns())?;
     let mut rejects = match &options.on_error {
         OnError::Reject(path) => Some(Rejects::create(path, stream.header())?),
@@ -131,13 +147,21 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
         }
         name_rejects(&stream, &block, &mut done);
         let predictions = scorer.predict(Rows::all(&block.block));
-        let columns = layout.fill(block.keep.clone(), predictions, model.threshold(), &bad);
+        let mut keep = block.keep.clone();
+        if let Some(log) = &mut log {
+            keep.extend(log.take(model, (&block, &predictions, &bad), &stream)?);
+        }
+        let columns = layout.fill(keep, predictions, model.threshold(), &bad);
         let rows = write(writer.as_mut(), columns, &bad, rejects.is_some())?;
         if let Some(rejects) = &mut rejects {
             bad.iter().try_for_each(|&row| rejects.write(&block.raw(row as usize)))?;
         }
         done.rows += rows;
         done.rejected += bad.len();
+    }
+    // What the output says is in the log before the output is there.
+    if let Some(log) = log {
+        done.logged = log.finish()?;
     }
     writer.finish()?;
     rejects.map_or(Ok(()), Rejects::finish)?;

@@ -1,6 +1,8 @@
 //! The data contract: do rows look like those that a model was trained on? A pure function of a model, the summaries of
 //! its training columns, and a table.
 
+use std::collections::HashMap;
+
 use tabwright_core::summary::ColumnSummary;
 use tabwright_core::{Block, Code, Column, Rows, Table, Warning};
 
@@ -85,29 +87,42 @@ pub fn check(
 }
 
 /// What is unusual about single rows: levels that the model has not seen, values outside of the range of the training rows,
-/// values that are missing where none was.
+/// values that are missing where none was. It belongs to one model, and is asked with that model.
 #[derive(Debug)]
-pub struct RowFlags<'a> {
-    columns: Vec<FlagColumn<'a>>,
+pub struct RowFlags {
+    columns: Vec<FlagColumn>,
     time: fn(i64) -> String,
 }
 
 #[derive(Debug)]
-struct FlagColumn<'a> {
-    name: &'a str,
-    levels: Option<&'a FrozenLevels>,
+struct FlagColumn {
+    name: String,
+    /// The step of the pipeline that has the levels.
+    levels: Option<usize>,
     range: Option<(f64, f64)>,
     never_missing: bool,
 }
 
-impl<'a> RowFlags<'a> {
+/// How many values of each row are unusual: one element for each row in every list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowCounts {
+    /// Missing values.
+    pub missing: Vec<i64>,
+    /// Numbers and times outside of the range of the training rows.
+    pub out_of_range: Vec<i64>,
+    /// Levels that the model has not seen.
+    pub unseen: Vec<i64>,
+}
+
+impl RowFlags {
     /// Prepares a model. `time` writes a timestamp (microseconds since 1970) for a person.
-    pub fn new(model: &'a Model, summaries: &[ColumnSummary], time: fn(i64) -> String) -> Self {
-        let column = |(i, input): (usize, &'a crate::pipeline::Input)| {
-            let summary = summaries.iter().find(|s| s.name == input.name);
+    pub fn new(model: &Model, summaries: &[ColumnSummary], time: fn(i64) -> String) -> Self {
+        let summaries: HashMap<&str, &ColumnSummary> = summaries.iter().map(|s| (s.name.as_str(), s)).collect();
+        let column = |(i, input): (usize, &crate::pipeline::Input)| {
+            let summary = summaries.get(input.name.as_str());
             FlagColumn {
-                name: &input.name,
-                levels: frozen_levels(model, i),
+                name: input.name.clone(),
+                levels: encoding_step(model, i),
                 range: summary.and_then(|s| s.numbers.as_ref()).map(|n| (n.min, n.max)),
                 never_missing: summary.is_some_and(|s| s.missing == 0 && s.count > 0),
             }
@@ -115,15 +130,12 @@ impl<'a> RowFlags<'a> {
         RowFlags { columns: model.pipeline().inputs().iter().enumerate().map(column).collect(), time }
     }
 
-    /// The flags of each row of a block whose columns are the model's inputs, in their order.
-    pub fn of(&self, block: &Block) -> Vec<Vec<Warning>> {
+    /// The flags of each row of a block whose columns are the inputs of `model`, in their order.
+    pub fn of(&self, model: &Model, block: &Block) -> Vec<Vec<Warning>> {
         let mut flags = vec![Vec::new(); block.n_rows()];
-        let rows = Rows::all(block);
+        let mut codes = Vec::new();
         for (described, column) in self.columns.iter().zip(block.columns()) {
-            let mut codes = Vec::new();
-            if let Some(levels) = described.levels {
-                levels.encode(column, rows.set(), &mut codes);
-            }
+            described.encode(model, column, block, &mut codes);
             for (row, flags) in flags.iter_mut().enumerate() {
                 let is_unseen = codes.get(row) == Some(&CODE_UNSEEN);
                 flags.extend(described.flag(column, row, is_unseen, self.time));
@@ -131,40 +143,81 @@ impl<'a> RowFlags<'a> {
         }
         flags
     }
+
+    /// How many there are, without a word on each; what is missing counts whether it is unusual or not.
+    pub fn count(&self, model: &Model, block: &Block) -> RowCounts {
+        let none = || vec![0; block.n_rows()];
+        let mut counts = RowCounts { missing: none(), out_of_range: none(), unseen: none() };
+        let mut codes = Vec::new();
+        for (described, column) in self.columns.iter().zip(block.columns()) {
+            described.encode(model, column, block, &mut codes);
+            for row in 0..block.n_rows() {
+                if column.is_missing(row) {
+                    counts.missing[row] += 1;
+                } else if codes.get(row) == Some(&CODE_UNSEEN) {
+                    counts.unseen[row] += 1;
+                } else if described.is_outside(column, row).is_some() {
+                    counts.out_of_range[row] += 1;
+                }
+            }
+        }
+        counts
+    }
 }
 
-impl FlagColumn<'_> {
+impl FlagColumn {
+    /// The codes of the levels of a column; none where it has no levels.
+    fn encode(&self, model: &Model, column: &Column, block: &Block, codes: &mut Vec<u32>) {
+        codes.clear();
+        if let Some(levels) = self.levels.and_then(|step| levels_of_step(model, step)) {
+            levels.encode(column, Rows::all(block).set(), codes);
+        }
+    }
+
+    /// The number of a row and the range that it lies outside of.
+    fn is_outside(&self, column: &Column, row: usize) -> Option<(f64, (f64, f64))> {
+        let (min, max) = self.range?;
+        let x = column.number(row);
+        (x < min || x > max).then_some((x, (min, max)))
+    }
+
     fn flag(&self, column: &Column, row: usize, is_unseen: bool, time: fn(i64) -> String) -> Option<Warning> {
         if column.is_missing(row) {
             let message = "the value is missing; no training row lacks it";
-            return self.never_missing.then(|| Warning::column(Code::MoreMissing, self.name, message.to_owned()));
+            return self.never_missing.then(|| Warning::column(Code::MoreMissing, &self.name, message.to_owned()));
         }
         if is_unseen {
             let level = level_of(column, row);
             let message = format!("the model has not seen the level `{level}`");
-            return Some(Warning::column(Code::UnseenLevels, self.name, message));
+            return Some(Warning::column(Code::UnseenLevels, &self.name, message));
         }
-        let (min, max) = self.range?;
-        let x = column.number(row);
-        if !(x < min || x > max) {
-            return None;
-        }
+        let (x, (min, max)) = self.is_outside(column, row)?;
         let shown = |x: f64| match column {
             Column::Timestamp(_) => time(x as i64),
             _ => crate::levels::shortest(x),
         };
         let message =
             format!("{} lies outside of [{}, {}], the range of the training rows", shown(x), shown(min), shown(max));
-        Some(Warning::column(Code::OutOfRange, self.name, message))
+        Some(Warning::column(Code::OutOfRange, &self.name, message))
+    }
+}
+
+/// The step that encodes an input by the levels that it was fitted with, if there is one.
+fn encoding_step(model: &Model, input: usize) -> Option<usize> {
+    let encodes = |step: &crate::pipeline::Step| matches!(&step.operator, Operator::Encode { input: own, .. } if *own == input);
+    model.pipeline().steps().iter().position(encodes)
+}
+
+fn levels_of_step(model: &Model, step: usize) -> Option<&FrozenLevels> {
+    match &model.pipeline().steps().get(step)?.operator {
+        Operator::Encode { levels, .. } => Some(levels),
+        _ => None,
     }
 }
 
 /// The levels that an input was fitted with, if it has any.
 fn frozen_levels(model: &Model, input: usize) -> Option<&FrozenLevels> {
-    model.pipeline().steps().iter().find_map(|step| match &step.operator {
-        Operator::Encode { input: own, levels } if *own == input => Some(levels),
-        _ => None,
-    })
+    levels_of_step(model, encoding_step(model, input)?)
 }
 
 /// A level for messages.

@@ -7,8 +7,8 @@ use axum::http::HeaderValue;
 
 /// The header of the id of a request.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
-/// Characters that an id of a caller may have.
-pub(crate) const LONGEST: usize = 128;
+/// Bytes that an id of a caller may have, here and in the log.
+pub(crate) const LONGEST: usize = tabwright_store::predictions::LONGEST_ID;
 
 /// Makes ids that no other process makes.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub(crate) fn given(value: Option<&HeaderValue>) -> Option<Arc<str>> {
 
 /// Whether a text can be an id: not empty, not long, without control characters.
 pub(crate) fn is_valid(text: &str) -> bool {
-    !text.is_empty() && text.chars().count() <= LONGEST && !text.chars().any(char::is_control)
+    !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tabwright_core::Kind;
 
 use crate::http::{Answering, Call, Response, json_response};
+use crate::log::{Done, Origin};
 use crate::model::{Served, Wanted};
 use crate::native::wanted;
 use crate::refusal::Answer;
@@ -104,7 +105,7 @@ async fn run(call: Call) -> Answer<Response> {
     let catalog = call.app.catalog();
     let entry = Arc::clone(catalog.entry(call.name())?);
     let header_length = request::header_length(call.header(HEADER_LENGTH))?;
-    let Call { app, settings, parts, body, params, .. } = call;
+    let Call { app, settings, parts, body, id, params, started } = call;
     let mut turn = work::queue(&app, &settings.limits, &parts.headers)?;
     let bytes = turn.read_whole(&parts.headers, body).await?;
     let choose = |wanted: Wanted<'_>| {
@@ -112,12 +113,14 @@ async fn run(call: Call) -> Answer<Response> {
         served.map(Arc::clone)
     };
     let served: Arc<Served> = choose(wanted(&params))?;
+    let origin = Origin::new((id, started), &params, &entry, &served);
     let compute = {
         let (served, app, settings) = (Arc::clone(&served), Arc::clone(&app), Arc::clone(&settings));
         move |_: &Going| {
             let request = request::read(&served, &bytes, header_length, &settings.limits)?;
             let predictions = served.predict(&request.block);
             app.metrics.predicted(&served, request.block.n_rows(), 0);
+            let waiting = served.log_all(&request.block, &predictions, &origin);
             app.shadows.ask(&app, &entry, (&served, &predictions), || {
                 Box::new(move |shadow| {
                     let limits = crate::options::Limits::default();
@@ -126,7 +129,7 @@ async fn run(call: Call) -> Answer<Response> {
             });
             let response = answer::write(&served, &request, &predictions);
             served.shape.give_back(request.block);
-            response
+            Ok(Done::after(response?, waiting))
         }
     };
     turn.compute(&served, compute).await

@@ -12,6 +12,7 @@ pub mod error;
 mod http;
 mod id;
 mod infer;
+mod log;
 mod metrics;
 mod mlflow;
 mod model;
@@ -29,5 +30,5 @@ mod tests;
 
 pub use error::{Error, Result};
 pub use model::{CanaryOptions, Source};
-pub use options::{Changing, ContinueTrace, Limits, Secret, ServeOptions};
+pub use options::{Changing, ContinueTrace, Limits, LogTo, Secret, ServeOptions};
 pub use server::{ReadSettings, ServedModel, Server, Signal};

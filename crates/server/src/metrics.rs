@@ -64,6 +64,10 @@ pub(crate) struct Metrics {
     bad_rows: Family<OfModel, Counter>,
     served: Family<OfModel, Gauge>,
     shadow_rows: Family<OfModel, Counter>,
+    logged_rows: Family<OfModel, Counter>,
+    unlogged_rows: Family<OfModel, Counter>,
+    waiting_rows: Family<OfModel, Gauge>,
+    log_failing: Family<OfModel, Gauge>,
     /// The versions that are served.
     known: Mutex<BTreeSet<OfModel>>,
     failed_reloads: Counter,
@@ -131,6 +135,10 @@ impl Metrics {
             bad_rows: Family::default(),
             served: Family::default(),
             shadow_rows: Family::default(),
+            logged_rows: Family::default(),
+            unlogged_rows: Family::default(),
+            waiting_rows: Family::default(),
+            log_failing: Family::default(),
             known: Mutex::default(),
             failed_reloads: Counter::default(),
             overloads: Overloads::default(),
@@ -154,6 +162,10 @@ impl Metrics {
         registry.register("unusable_rows", "Rows that could not be used", metrics.bad_rows.clone());
         registry.register("model_served", "1 for each version that is served", metrics.served.clone());
         registry.register("shadow_rows", "Rows that a shadow was asked", metrics.shadow_rows.clone());
+        registry.register("logged_rows", "Predictions that were logged", metrics.logged_rows.clone());
+        registry.register("unlogged_rows", "Predictions that the log has lost", metrics.unlogged_rows.clone());
+        registry.register("log_waiting_rows", "Predictions that wait to be logged", metrics.waiting_rows.clone());
+        registry.register("log_failing", "1 while the log cannot be written", metrics.log_failing.clone());
         registry.register("failed_reloads", "Changes that could not be taken up", metrics.failed_reloads.clone());
         metrics.registry = registry;
         metrics
@@ -234,11 +246,27 @@ impl Metrics {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in known.difference(&now) {
             self.served.remove(gone);
-            for rows in [&self.rows, &self.bad_rows, &self.shadow_rows] {
+            for rows in [&self.rows, &self.bad_rows, &self.shadow_rows, &self.logged_rows, &self.unlogged_rows] {
                 rows.remove(gone);
+            }
+            for gauge in [&self.waiting_rows, &self.log_failing] {
+                gauge.remove(gone);
             }
         }
         *known = now;
+    }
+
+    /// Takes up how the logs are doing.
+    pub(crate) fn logs(&self, catalog: &Catalog) {
+        for served in catalog.models.values().flat_map(|entry| entry.versions.values()) {
+            let (Some(log), of) = (&served.log, &served.labels_of_model) else { continue };
+            let state = log.state();
+            for (rows, count) in [(&self.logged_rows, state.written), (&self.unlogged_rows, state.dropped)] {
+                rows.get_or_create(of).inner().store(count, Ordering::Relaxed);
+            }
+            self.waiting_rows.get_or_create(of).set(i64::try_from(state.waiting).unwrap_or(i64::MAX));
+            self.log_failing.get_or_create(of).set(i64::from(state.failing.is_some()));
+        }
     }
 
     /// The text that Prometheus reads.

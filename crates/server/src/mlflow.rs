@@ -13,6 +13,7 @@ use tabwright_data::{
 };
 
 use crate::http::{Answering, Call, Response, bytes_response, content_type, json_response};
+use crate::log::{Done, Origin};
 use crate::model::{Served, Wanted};
 use crate::native::{IN_MEMORY, check_columns, described, unreadable, utf8};
 use crate::options::Limits;
@@ -52,7 +53,7 @@ fn form(headers: &HeaderMap) -> Answer<Form> {
 }
 
 async fn run(call: Call) -> Answer<Response> {
-    let Call { app, settings, parts, body, .. } = call;
+    let Call { app, settings, parts, body, id, params, started } = call;
     let catalog = app.catalog();
     let entry = Arc::clone(catalog.unnamed()?);
     let form = form(&parts.headers)?;
@@ -61,17 +62,19 @@ async fn run(call: Call) -> Answer<Response> {
     let served = Arc::clone(
         entry.choose(Wanted::Any, |canary| work::standing(&app.ids, canary, (None, &parts.headers), |_| None))?,
     );
+    let origin = Origin::new((id, started), &params, &entry, &served);
     let compute = {
         let (served, app, settings) = (Arc::clone(&served), Arc::clone(&app), Arc::clone(&settings));
         move |_: &Going| {
             let block = read(&served, &bytes, form, &settings.limits)?;
             let predictions = served.predict(&block);
             app.metrics.predicted(&served, block.n_rows(), 0);
+            let waiting = served.log_all(&block, &predictions, &origin);
             app.shadows.ask(&app, &entry, (&served, &predictions), || {
                 Box::new(move |shadow| read(shadow, &bytes, form, &Limits::default()).ok())
             });
             served.shape.give_back(block);
-            Ok(json_response(StatusCode::OK, written(&served, &predictions)))
+            Ok(Done::after(json_response(StatusCode::OK, written(&served, &predictions)), waiting))
         }
     };
     turn.compute(&served, compute).await

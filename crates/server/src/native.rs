@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::http::{Answering, Call, Params, Response, content_type, json_response};
+use crate::log::{Done, Origin};
 use crate::model::{Entry, Wanted};
 use crate::refusal::{Answer, Refusal};
 use crate::work::{self, Going};
@@ -61,7 +62,7 @@ fn unknown_type(found: &str) -> Box<Refusal> {
 }
 
 async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: Media) -> Answer<Response> {
-    let Call { app, settings, parts, body, id, params, .. } = call;
+    let Call { app, settings, parts, body, id, params, started } = call;
     // What is not there is not worth a long way.
     entry.find(wanted(&params))?;
     let mut turn = work::queue(&app, &settings.limits, &parts.headers)?;
@@ -74,6 +75,7 @@ async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: M
         let key = (options.key.as_deref().or(of_document.as_deref()), &parts.headers);
         work::standing(&app.ids, canary, key, |column| document::value_of(&bytes, column))
     })?);
+    let origin = Origin::new((Arc::clone(&id), started), &params, entry, &served);
     let compute = {
         let (served, app, entry, settings) =
             (Arc::clone(&served), Arc::clone(&app), Arc::clone(entry), Arc::clone(&settings));
@@ -81,16 +83,18 @@ async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: M
             let document = Document::read(&served, &bytes, options, &settings.limits)?;
             let predictions = served.predict(&document.rows.block);
             app.metrics.predicted(&served, document.rows.block.n_rows(), document.bad.len());
+            let waiting = document.log(&served, &predictions, &origin);
             app.shadows.ask(&app, &entry, (&served, &predictions), || {
                 Box::new(move |shadow| document::reread(shadow, &bytes))
             });
-            match output {
+            let response = match output {
                 Media::Json => {
                     let (status, text) = answer::write(&served, document, predictions, &id)?;
-                    Ok(json_response(status, text))
+                    json_response(status, text)
                 }
-                Media::Rows(form) => bulk::of_block(&served, document, predictions, (form, &id)),
-            }
+                Media::Rows(form) => bulk::of_block(&served, document, predictions, (form, &id))?,
+            };
+            Ok(Done::after(response, waiting))
         }
     };
     turn.compute(&served, compute).await

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tabwright_data::ReadOptions;
-use tabwright_store::Reference;
+use tabwright_lifecycle::monitor::LogSettings;
+use tabwright_store::predictions::Retention;
+use tabwright_store::{Home, Reference};
 
 use crate::model::{CanaryOptions, Source};
 
@@ -30,12 +32,25 @@ pub struct ServeOptions {
     pub idle_time: Duration,
     /// Makes the span of a request part of the trace that its caller names.
     pub continue_trace: Option<ContinueTrace>,
+    /// Where and how predictions are logged; none: they are not.
+    pub log: Option<LogTo>,
     /// What may change while it runs.
     pub changing: Changing,
 }
 
 /// Takes a span, and the headers `traceparent` and `tracestate` of its request (W3C Trace Context).
 pub type ContinueTrace = fn(&tracing::Span, &str, Option<&str>);
+
+/// Where and how predictions are logged.
+#[derive(Debug, Clone)]
+pub struct LogTo {
+    /// The home that keeps them.
+    pub home: Home,
+    /// What is logged, and who waits for it.
+    pub settings: LogSettings,
+    /// What is kept of it; the server fills in the time.
+    pub retention: Retention,
+}
 
 /// What a server takes up anew when it is reloaded.
 #[derive(Debug, Clone, Default)]

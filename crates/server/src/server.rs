@@ -14,6 +14,7 @@ use crate::auth::Tokens;
 use crate::error::{Error, Result};
 use crate::http::{self, Listening, Phase};
 use crate::id::Ids;
+use crate::log::{self, Logging};
 use crate::model::{Catalog, Loader, Resolved, ToServe};
 use crate::options::{Changing, ServeOptions};
 
@@ -87,7 +88,8 @@ impl Server {
             }
             None => None,
         };
-        let loader = Loader { wanted: to_serve(&options.changing), store };
+        let logging = options.log.clone().map(|to| Arc::new(Logging { to }));
+        let loader = Loader { wanted: to_serve(&options.changing), store, logging };
         let catalog = loader.load(&Catalog::default(), true).await?;
         let listener = TcpListener::bind(options.address).await;
         let listener = listener.map_err(|source| Error::Listen { address: options.address.to_string(), source })?;
@@ -143,6 +145,7 @@ impl Server {
         };
         let serving = tokio::spawn(http::serve(listening, watched));
         let needs_token = options.require_token || !(app.is_loopback || options.insecure);
+        let caring = loader.logging.clone().map(|logging| tokio::spawn(log::care(Arc::clone(&app), logging)));
         let keeper = Keeper { app: Arc::clone(&app), loader, tls, settings, needs_token, seen: None, complained: None };
         // On its own, so that a store that does not answer delays no end.
         let keeping = tokio::spawn(keeper.keep(asked));
@@ -159,6 +162,10 @@ impl Server {
         tokio::time::sleep(options.drain_delay).await;
         let _ = phase.send(Phase::Ending);
         let _ = serving.await;
+        if let Some(caring) = caring {
+            caring.abort();
+        }
+        log::close(&app).await;
     }
 }
 
@@ -277,7 +284,7 @@ impl Keeper {
         let outcome = self.try_reload().await;
         match &outcome {
             Ok(()) => {
-                tracing::info!("reloaded; the address, the limit of connections and the logs stay until the next start")
+                tracing::info!("reloaded; the address, the limit of connections and what is logged stay until the next start")
             }
             Err(why) => {
                 self.app.metrics.failed_reload();

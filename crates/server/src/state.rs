@@ -49,6 +49,7 @@ pub(crate) fn ping(call: Call) -> Answering {
 
 /// `GET /metrics`.
 pub(crate) fn metrics(call: Call) -> Answering {
+    call.app.metrics.logs(&call.app.catalog());
     done(Ok(bytes_response(StatusCode::OK, metrics::CONTENT_TYPE, Bytes::from(call.app.metrics.text()))))
 }
 
@@ -98,6 +99,10 @@ fn described(entry: &Entry, catalog: &Catalog) -> serde_json::Value {
     }
     if let Some(Canary { served, share, key, .. }) = &entry.canary {
         out["canary"] = json!({"version": served.version, "share": share, "key": key});
+    }
+    if let Some(log) = &served.log {
+        let state = log.state();
+        out["log"] = json!({"written": state.written, "dropped": state.dropped, "waiting": state.waiting, "failing": state.failing});
     }
     if let Some(shadow) = &entry.shadow {
         let compared = shadow.comparison.read(!labels.is_empty());

@@ -125,7 +125,7 @@ impl Back {
 
 fn entry(name: &str, versions: &[(&str, &Artifact)], aliases: &[(&str, &str)]) -> Arc<Entry> {
     let served = |(version, artifact): &(&str, &Artifact)| {
-        ((*version).to_owned(), Arc::new(Served::new(name, version, (*artifact).clone()).unwrap()))
+        ((*version).to_owned(), Arc::new(Served::new(name, version, (*artifact).clone(), None).unwrap()))
     };
     let versions: std::collections::BTreeMap<String, Arc<Served>> = versions.iter().map(served).collect();
     Arc::new(Entry {

@@ -12,6 +12,7 @@ use crate::admission::{Admission, Place};
 use crate::app::App;
 use crate::http::{RequestBody, Response, is_packed, length, read_whole};
 use crate::id::Ids;
+use crate::log::Done;
 use crate::model::{Canary, Served, place_of};
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
@@ -153,7 +154,7 @@ impl<'a> Turn<'a> {
     pub(crate) async fn compute(
         mut self,
         served: &Served,
-        work: impl FnOnce(&Going) -> Answer<Response> + Send + 'static,
+        work: impl FnOnce(&Going) -> Answer<Done> + Send + 'static,
     ) -> Answer<Response> {
         self.place.enter(self.limits)?;
         let answered = if self.is_heavy {
@@ -179,7 +180,8 @@ impl<'a> Turn<'a> {
             drop(self.place);
             answered
         };
-        let mut response = answered.map_err(|refusal| refusal.of_model(&served.name, &served.version))?;
+        let of_model = |refusal: Box<Refusal>| refusal.of_model(&served.name, &served.version);
+        let mut response = answered.map_err(of_model)?.logged().await.map_err(of_model)?;
         served.headers.add(response.headers_mut());
         Ok(response)
     }

@@ -47,6 +47,7 @@ mod frame;
 mod join;
 mod label;
 mod log;
+mod loss;
 mod part;
 mod place;
 mod read;
@@ -70,6 +71,7 @@ pub use entry::{Entries, InputHash, LONGEST_ID, check_id, hash_block, hash_rows}
 pub use join::{Join, JoinCounts, LabelledChunk, UnknownLabels};
 pub use label::{Label, LabelLog, LabelRecord, LabelValue, Labels};
 pub use log::PredictionLog;
+pub use loss::Loss;
 pub use read::{CHUNK_ROWS, Chunk, Chunks, Damage, ReadRequest};
 pub use retain::{FreedPredictions, KEPT_FOR, Retention};
 pub use schema::{LogColumn, LogSchema, Outputs};
@@ -123,6 +125,15 @@ impl Predictions {
         names.retain(|n| check_version(n).is_ok());
         names.sort_by_key(|name| (name.parse::<u64>().unwrap_or(u64::MAX), name.clone()));
         Ok(names)
+    }
+
+    /// What is logged of a version, by its newest file; none where nothing is.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn schema(&self, version: &str) -> Result<Option<LogSchema>> {
+        check_version(version)?;
+        read::newest_schema(&self.folder.join(version))
     }
 
     /// Begins to log predictions of a version: its number, or what else names it.
@@ -208,6 +219,14 @@ impl Predictions {
         let versions = self.versions()?.into_iter().chain([LABELS.to_owned()]);
         versions.map(|v| retain::bytes_of(&self.folder.join(v))).sum()
     }
+}
+
+/// Draws what ids of predictions can begin with: no other process draws the same.
+///
+/// # Errors
+/// If the system gives no random numbers.
+pub fn fresh_id() -> Result<String> {
+    crate::id::draw()
 }
 
 /// Checks what names a version in the log.

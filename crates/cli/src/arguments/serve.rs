@@ -2,11 +2,11 @@
 
 use clap::{Arg, ArgAction, Command};
 
-use super::{SERVING, json, keys_that, with_configuration, with_keys};
+use super::{LOGGING, SERVING, json, keys_that, with_configuration, with_keys};
 
 /// `serve`.
 pub(super) fn serve() -> Command {
-    let keys = keys_that(|key| key.name.starts_with(SERVING));
+    let keys = keys_that(|key| key.name.starts_with(SERVING) || key.name.starts_with(LOGGING));
     let command = Command::new("serve")
         .about("Serve models over HTTP: predictions, health, metrics, MLflow scoring, Open Inference Protocol")
         .after_help(
@@ -15,6 +15,7 @@ pub(super) fn serve() -> Command {
              An alias that moves is taken up within a second.\n\n\
              Examples:\n  tabwright serve churn\n  tabwright serve churn@champion churn@challenger --shadow churn@challenger\n  \
              tabwright serve model.tw --port 9000\n  \
+             tabwright serve churn --log durable\n  \
              tabwright serve churn --canary churn@challenger=0.1 --canary-key churn=customer_id",
         )
         .arg(

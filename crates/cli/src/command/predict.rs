@@ -2,13 +2,18 @@
 
 mod remote;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
-use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
+use tabwright_lifecycle::config::Config;
+use tabwright_lifecycle::monitor::logger::names_of_file;
+use tabwright_lifecycle::predict::{LogTarget, OnError, PredictOptions, predict};
+use tabwright_store::{Reference, Version};
 
-use super::{configuration, context, is_left_by_its_reader, load, say_warnings, stop_on_signal, texts};
+use super::{configuration, context, is_left_by_its_reader, load_named, say_warnings, stop_on_signal, texts};
 use crate::error::Failure;
+use crate::home;
 use crate::screen::{self, Screen, WallClock};
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
@@ -21,7 +26,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     if let Some(server) = matches.get_one::<String>("server") {
         return remote::run(matches, server);
     }
-    let artifact = load(matches, "model")?;
+    let (artifact, version) = load_named(matches, "model")?;
     let config = configuration(matches, false)?;
     let on_error = matches.get_one::<String>("on-error").map_or("fail", String::as_str);
     let options = PredictOptions {
@@ -32,6 +37,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         batch_size: matches.get_one::<u32>("batch-size").map(|n| *n as usize),
         threads: matches.get_one::<usize>("threads").copied().unwrap_or(0),
         read: config.data.read_options()?,
+        log: log_target(matches, &config, version.as_ref())?,
     };
     let model = matches.get_one::<String>("model").map_or("", String::as_str);
     if tabwright_lifecycle::file::is_same(model, &options.output) {
@@ -50,19 +56,43 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         screen::print_json(&serde_json::json!({
             "rows": done.rows,
             "rejected": done.rejected,
+            "logged": done.logged,
             "output": options.output,
             "content_id": artifact.content_id(),
             "seconds": done.seconds,
             "warnings": done.warnings,
         }))?;
+    } else if let ("-", 1..) = (options.output.as_str(), done.logged) {
+        on_screen.say(&format!("{} rows logged", screen::count(done.logged as usize)));
     } else if options.output != "-" {
         let rate = done.rows as f64 / done.seconds.max(1e-9);
         let (rows, seconds) = (screen::count(done.rows), screen::seconds(done.seconds));
         on_screen.say(&format!(
-            "{rows} rows predicted in {seconds} ({} a second): {}",
+            "{rows} rows predicted in {seconds} ({} a second): {}{}",
             screen::count(rate as usize),
-            options.output
+            options.output,
+            if done.logged > 0 { "; logged" } else { "" }
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the predictions are logged, if that is asked for: under the name and version that a server would have for the model.
+fn log_target(matches: &ArgMatches, config: &Config, version: Option<&Version>) -> Result<Option<LogTarget>, Failure> {
+    if !matches.get_flag("log") {
+        return Ok(None);
+    }
+    let named = matches.get_one::<String>("model").map_or("", String::as_str);
+    let (name, version) = match version {
+        Some(version) => (Reference::parse(named).map_err(tabwright_lifecycle::Error::from)?.name, version.version.to_string()),
+        None => names_of_file(Path::new(named)),
+    };
+    Ok(Some(LogTarget {
+        home: home::locate()?,
+        name,
+        version,
+        inputs: config.log.settings()?.inputs,
+        ids: matches.get_one::<String>("log-id").cloned(),
+        times: matches.get_one::<String>("log-time").cloned(),
+    }))
 }

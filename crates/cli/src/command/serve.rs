@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use serde_json::json;
-use tabwright_lifecycle::config::{Config, ServeConfig};
-use tabwright_server::{CanaryOptions, Changing, Limits, Secret, ServeOptions, Server, Signal, Source};
+use tabwright_lifecycle::config::{Config, LogConfig, ServeConfig};
+use tabwright_lifecycle::monitor::LogMode;
+use tabwright_server::{CanaryOptions, Changing, Limits, LogTo, Secret, ServeOptions, Server, Signal, Source};
 use tabwright_store::{Reference, Store, WAIT};
 use tokio::sync::mpsc;
 
@@ -29,7 +30,7 @@ const LAST: std::time::Duration = std::time::Duration::from_secs(1);
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let config = configuration(matches, true)?;
     let models = texts(matches, "models");
-    let options = options(&config.serve, &models)?;
+    let options = options(&config, &models)?;
     let otel = Some(&config.serve.otel_endpoint).filter(|endpoint| !endpoint.is_empty());
     let otel = otel.map(|endpoint| OtelOptions { endpoint: endpoint.clone(), service_name: "tabwright".into() });
     let format = if config.serve.log_format == "json" { LogFormat::Json } else { LogFormat::Text };
@@ -144,7 +145,8 @@ async fn open_store(config: &Config, options: &ServeOptions) -> Result<Option<St
     Ok(Some(store.map_err(tabwright_lifecycle::Error::from)?))
 }
 
-fn options(config: &ServeConfig, models: &[String]) -> Result<ServeOptions, Failure> {
+fn options(all: &Config, models: &[String]) -> Result<ServeOptions, Failure> {
+    let config = &all.serve;
     let ip = checks::host(&config.host)?;
     Ok(ServeOptions {
         address: SocketAddr::new(ip, config.port),
@@ -156,8 +158,23 @@ fn options(config: &ServeConfig, models: &[String]) -> Result<ServeOptions, Fail
         continue_trace: Some(logging::continue_trace),
         drain_delay: seconds("drain_delay", config.drain_delay)?,
         drain_time: seconds("drain_time", config.drain_time)?,
+        log: log_to(&all.log)?,
         changing: changing(config, models)?,
     })
+}
+
+/// Where predictions are logged, if they are.
+fn log_to(config: &LogConfig) -> Result<Option<LogTo>, Failure> {
+    let settings = config.settings()?;
+    if settings.mode == LogMode::Off {
+        return Ok(None);
+    }
+    let home = home::locate()?;
+    // Where that is refused, what is answered is served all the same, and every prediction that is lost is told.
+    if let Err(error) = home.create() {
+        screen::Screen::new(false).say(&format!("warning: predictions cannot be logged for now: {error}"));
+    }
+    Ok(Some(LogTo { home, settings, retention: config.retention(0)? }))
 }
 
 /// What is taken up again when the server is asked to reload.

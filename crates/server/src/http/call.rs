@@ -23,7 +23,7 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static(REQUEST_ID);
 
 /// Headers that pages of other origins may read of an answer.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "retry-after, x-model, x-model-version, x-prediction-id, x-request-id, x-rows, x-unusable-rows",
+    "retry-after, x-logged, x-model, x-model-version, x-prediction-id, x-request-id, x-rows, x-unusable-rows",
 );
 
 /// Headers that an answer has, about: room for them is made at once.
@@ -46,6 +46,8 @@ pub(crate) struct Call {
     pub(crate) parts: Parts,
     pub(crate) body: RequestBody,
     pub(crate) id: Arc<str>,
+    /// When its head was read.
+    pub(crate) started: Instant,
 }
 
 impl Call {
@@ -100,6 +102,7 @@ async fn answer(app: Arc<App>, index: usize, params: Params, request: Request<Re
                 parts,
                 body,
                 id: Arc::clone(&id),
+                started,
             };
             let answered = AssertUnwindSafe((route.handler)(call)).catch_unwind().instrument(span.clone()).await;
             answered.unwrap_or_else(|_| Err(Refusal::internal(&"a handler panicked")))

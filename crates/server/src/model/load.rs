@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tabwright_core::suggest;
+use tabwright_lifecycle::monitor::logger::FILE_VERSION;
 use tabwright_lifecycle::{file, registry};
+use tabwright_model::artifact::Artifact;
 use tabwright_store::{Reference, Store, Which};
 
 use super::catalog::{Canary, Catalog, Entry, Shadow};
 use super::served::Served;
+use crate::log::Logging;
 use crate::error::{Error, Result};
 
 /// A model to serve.
@@ -46,6 +49,7 @@ pub(crate) struct ToServe {
 pub(crate) struct Loader {
     pub(crate) wanted: ToServe,
     pub(crate) store: Option<Store>,
+    pub(crate) logging: Option<Arc<Logging>>,
 }
 
 /// Models that are being put together.
@@ -64,7 +68,7 @@ impl Loader {
         let mut catalog = Models::new();
         for source in &self.wanted.sources {
             match source {
-                Source::File(path) => add_file(&mut catalog, path, before, anew)?,
+                Source::File(path) => self.add_file(&mut catalog, path, before, anew)?,
                 Source::Registered(reference) => self.add(&mut catalog, reference, before).await?,
             }
         }
@@ -145,7 +149,7 @@ impl Loader {
                     Some(known) => known,
                     None => {
                         let artifact = tokio::task::block_in_place(|| registry::of_version(store, &version))?;
-                        Arc::new(Served::new(&reference.name, &number, artifact).map_err(Error::Model)?)
+                        self.served(&reference.name, &number, artifact)?
                     }
                 }
             }
@@ -165,32 +169,36 @@ impl Loader {
         }
         Ok(())
     }
+
+    fn add_file(&self, catalog: &mut Models, path: &Path, before: &Catalog, anew: bool) -> Result<()> {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(other) = catalog.get(&stem) {
+            return Err(twice(&stem, path, other));
+        }
+        let known = before.models.get(&stem).filter(|entry| !anew && entry.file.as_deref() == Some(path));
+        let served = match known {
+            Some(known) => Arc::clone(&known.main),
+            None => {
+                let artifact = tokio::task::block_in_place(|| file::load(path))?;
+                self.served(&stem, FILE_VERSION, artifact)?
+            }
+        };
+        let mut entry = Entry::new(Arc::clone(&served));
+        entry.file = Some(path.to_owned());
+        entry.versions.insert(FILE_VERSION.into(), served);
+        catalog.insert(stem, entry);
+        Ok(())
+    }
+
+    fn served(&self, name: &str, version: &str, artifact: Artifact) -> Result<Arc<Served>> {
+        Ok(Arc::new(Served::new(name, version, artifact, self.logging.as_deref()).map_err(Error::Model)?))
+    }
 }
 
 /// A version that is served already.
 fn known(catalog: &Models, before: &Catalog, name: &str, number: &str) -> Option<Arc<Served>> {
     let now = catalog.get(name).and_then(|entry| entry.versions.get(number));
     now.or_else(|| before.models.get(name)?.versions.get(number)).cloned()
-}
-
-fn add_file(catalog: &mut Models, path: &Path, before: &Catalog, anew: bool) -> Result<()> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    if let Some(other) = catalog.get(&stem) {
-        return Err(twice(&stem, path, other));
-    }
-    let known = before.models.get(&stem).filter(|entry| !anew && entry.file.as_deref() == Some(path));
-    let served = match known {
-        Some(known) => Arc::clone(&known.main),
-        None => {
-            let artifact = tokio::task::block_in_place(|| file::load(path))?;
-            Arc::new(Served::new(&stem, "1", artifact).map_err(Error::Model)?)
-        }
-    };
-    let mut entry = Entry::new(Arc::clone(&served));
-    entry.file = Some(path.to_owned());
-    entry.versions.insert("1".into(), served);
-    catalog.insert(stem, entry);
-    Ok(())
 }
 
 fn twice(name: &str, path: &Path, other: &Entry) -> Error {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use tabwright_core::metric::Predictions;
-use tabwright_core::{Block, Kind, Rows};
+use tabwright_core::{Block, Kind, Rows, Warning};
 use tabwright_data::{ReadOptions, RowShape, json_string};
 use tabwright_lifecycle::answer::{self, Reasons};
 use tabwright_model::artifact::Artifact;
@@ -13,6 +13,7 @@ use tabwright_model::model::Model;
 use tabwright_model::pipeline::Scratch;
 
 use crate::http::ModelHeaders;
+use crate::log::{Logging, Origin, Predicted, RowIds, VersionLog, Waiting};
 use crate::metrics::OfModel;
 use crate::refusal::{Answer, Refusal};
 
@@ -49,14 +50,17 @@ pub(crate) struct Served {
     /// `"classes":[…]`; empty for a regression.
     pub(crate) classes: String,
     reasons: OnceLock<Result<Reasons, String>>,
+    flags: OnceLock<RowFlags>,
+    /// Where its predictions are logged; none where they are not.
+    pub(crate) log: Option<VersionLog>,
 }
 
 impl Served {
     /// Prepares a model.
     ///
     /// # Errors
-    /// If its time zone is unknown here.
-    pub(crate) fn new(name: &str, version: &str, artifact: Artifact) -> Result<Self, String> {
+    /// If its time zone is unknown here, or its predictions cannot be logged as it is asked for.
+    pub(crate) fn new(name: &str, version: &str, artifact: Artifact, logging: Option<&Logging>) -> Result<Self, String> {
         let model = artifact.model();
         let utf8 = ReadOptions { encoding: Some("utf-8".into()), ..ReadOptions::default() };
         let read = answer::read_options(model, &utf8);
@@ -76,6 +80,7 @@ impl Served {
         };
         let labels: Vec<String> = task.labels().iter().map(as_json).collect();
         let classes = if labels.is_empty() { String::new() } else { format!("\"classes\":[{}]", labels.join(",")) };
+        let log = logging.map(|logging| logging.open((name, version), &artifact)).transpose()?;
         Ok(Served {
             name: name.to_owned(),
             version: version.to_owned(),
@@ -89,6 +94,8 @@ impl Served {
             labels,
             classes,
             reasons: OnceLock::new(),
+            flags: OnceLock::new(),
+            log,
             artifact,
         })
     }
@@ -109,6 +116,13 @@ impl Served {
         Predictions { n_outputs, values }
     }
 
+    /// Logs rows that can all be used, under the id of the request.
+    pub(crate) fn log_all(&self, block: &Block, predictions: &Predictions, origin: &Origin) -> Option<Waiting> {
+        let (threshold, ids) = (self.model().threshold(), RowIds::Numbered(0));
+        let rows = Predicted { block, predictions, bad: &[], threshold, ids };
+        self.log.as_ref()?.rows(self.model(), rows, origin)
+    }
+
     /// Explains answers.
     ///
     /// # Errors
@@ -119,8 +133,9 @@ impl Served {
     }
 
     /// What is unusual about rows.
-    pub(crate) fn flags(&self) -> RowFlags<'_> {
-        RowFlags::new(self.model(), &self.artifact.evidence.summaries, tabwright_data::format_timestamp)
+    pub(crate) fn flags(&self, block: &Block) -> Vec<Vec<Warning>> {
+        let make = || RowFlags::new(self.model(), &self.artifact.evidence.summaries, tabwright_data::format_timestamp);
+        self.flags.get_or_init(make).of(self.model(), block)
     }
 }
 

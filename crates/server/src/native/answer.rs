@@ -128,7 +128,7 @@ impl<'s> JsonAnswer<'s> {
         }
         self.explain(&part)?;
         if self.options.flags {
-            let flags = self.served.flags().of(part.block);
+            let flags = self.served.flags(part.block);
             for (row, flags) in flags.iter().enumerate() {
                 // What is wrong with a value is said already; that it is missing is not so.
                 let is_wrong = |flag: &Warning| {

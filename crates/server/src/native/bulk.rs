@@ -9,14 +9,15 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use tabwright_core::metric::Predictions;
 use tabwright_core::{Block, Category, Column, Kind};
-use tabwright_data::{BadRow, Format, Input, StreamRequest, open_stream, writer_to};
+use tabwright_data::{BadRow, Format, Input, StreamBlock, StreamRequest, open_stream, writer_to};
 use tabwright_lifecycle::answer::{Layout, bad_rows};
 use tempfile::SpooledTempFile;
 
 use super::answer::{JsonAnswer, Part, as_json, described};
-use super::document::Document;
+use super::document::{Document, check_ids, unquoted};
 use super::options::{GivenIds, Options};
 use crate::http::{Call, Response, json_response, spool};
+use crate::log::{Done, Origin, Predicted, RowIds, VersionLog};
 use crate::model::{Entry, Served};
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
@@ -109,7 +110,7 @@ pub(super) async fn of_rows(
     options: Options,
     (Form { format, .. }, output): (Form, Media),
 ) -> Answer<Response> {
-    let Call { app, settings, parts, body, id, params, .. } = call;
+    let Call { app, settings, parts, body, id, params, started } = call;
     let limits = &settings.limits;
     // Parquet is read from its end.
     let in_memory = if format == Format::Parquet { 0 } else { IN_MEMORY };
@@ -123,10 +124,11 @@ pub(super) async fn of_rows(
     let served = Arc::clone(entry.choose(super::wanted(&params), |canary| {
         work::standing(&app.ids, canary, (options.key.as_deref(), &parts.headers), |_| None)
     })?);
+    let origin = Origin::new((Arc::clone(&id), started), &params, entry, &served);
     let compute = {
         let (served, app, settings, entry) =
             (Arc::clone(&served), Arc::clone(&app), Arc::clone(&settings), Arc::clone(entry));
-        move |going: &Going| -> Answer<Response> {
+        move |going: &Going| -> Answer<Done> {
             options.check(&served)?;
             let body = body.unpack()?;
             if body.size() == 0 {
@@ -146,8 +148,15 @@ pub(super) async fn of_rows(
             {
                 shadow.comparison.skip();
             }
-            let mut seen = |block: &Block, predictions: &Predictions, bad: usize| {
-                app.metrics.predicted(&served, block.n_rows(), bad);
+            let threshold = options.threshold.unwrap_or(served.model().threshold());
+            let mut first = 0;
+            let mut seen = |block: &Block, predictions: &Predictions, bad: &[u32], ids: Option<&Column>| {
+                app.metrics.predicted(&served, block.n_rows(), bad.len());
+                if let Some(log) = &served.log {
+                    let ids = ids.map_or(RowIds::Numbered(first), |column| RowIds::Of(column, first));
+                    log.block(served.model(), Predicted { block, predictions, bad, threshold, ids }, &origin);
+                }
+                first += block.n_rows();
                 if !is_comparable {
                     return;
                 }
@@ -156,17 +165,18 @@ pub(super) async fn of_rows(
                     Box::new(move |_| Some(block))
                 });
             };
-            match output {
-                Media::Json => asked.as_document(&mut seen),
-                Media::Rows(form) => asked.as_rows(form, &mut seen),
-            }
+            let response = match output {
+                Media::Json => asked.as_document(&mut seen)?,
+                Media::Rows(form) => asked.as_rows(form, &mut seen)?,
+            };
+            Ok(Done::after(response, served.log.as_ref().and_then(VersionLog::all)))
         }
     };
     turn.compute(&served, compute).await
 }
 
-/// What is done with the rows of each block.
-type Seen<'a> = dyn FnMut(&Block, &Predictions, usize) + 'a;
+/// What is done with the rows of each block, those that cannot be used, and their ids.
+type Seen<'a> = dyn FnMut(&Block, &Predictions, &[u32], Option<&Column>) + 'a;
 
 struct Asked<'a> {
     served: &'a Served,
@@ -198,6 +208,15 @@ impl Asked<'_> {
         matches!(self.options.ids, Some(GivenIds::Column(_)))
     }
 
+    /// The column of ids, which is the last one that is kept.
+    fn ids<'b>(&self, block: &'b StreamBlock) -> Answer<Option<&'b Column>> {
+        let Some(column) = block.keep.last().filter(|_| self.has_ids()) else { return Ok(None) };
+        if let Column::Category(ids) = column {
+            check_ids((0..block.block.n_rows()).filter_map(|row| Some((row, ids.get(row)?.to_owned()))))?;
+        }
+        Ok(Some(column))
+    }
+
     fn as_document(&self, seen: &mut Seen<'_>) -> Answer<Response> {
         let mut answer = JsonAnswer::new(self.served, self.options.clone(), self.id);
         for block in self.open()? {
@@ -210,7 +229,7 @@ impl Asked<'_> {
                 return Err(Refusal::too_large(message));
             }
             let predictions = self.served.predict(&block.block);
-            seen(&block.block, &predictions, bad.len());
+            seen(&block.block, &predictions, &bad, self.ids(&block)?);
             let mut kept: Vec<Vec<Option<String>>> = block.keep.iter().map(as_json).collect();
             let ids = if self.has_ids() { kept.pop() } else { None };
             answer.push(Part { block: &block.block, predictions, problems: &block.bad, bad: &bad, kept, ids })?;
@@ -224,7 +243,7 @@ impl Asked<'_> {
     fn as_rows(&self, form: Form, seen: &mut Seen<'_>) -> Answer<Response> {
         match self.written(form, false, seen)? {
             Some(response) => Ok(response),
-            None => self.written(form, true, &mut |_, _, _| {})?.ok_or_else(|| Refusal::internal(&"rows changed")),
+            None => self.written(form, true, &mut |_, _, _, _| {})?.ok_or_else(|| Refusal::internal(&"rows changed")),
         }
     }
 
@@ -238,7 +257,7 @@ impl Asked<'_> {
             let block = block.map_err(unreadable)?;
             let bad = bad_rows(&block.bad);
             let predictions = self.served.predict(&block.block);
-            seen(&block.block, &predictions, bad.len());
+            seen(&block.block, &predictions, &bad, self.ids(&block)?);
             has_bad |= !bad.is_empty();
             if with_errors || !has_bad {
                 let mut keep = block.keep;
@@ -294,15 +313,6 @@ pub(super) fn of_block(
     let mut out = Out::new(served, kinds, form, !bad.is_empty())?;
     out.push(served, Filled { keep, predictions, problems: &rows.bad, bad: &bad, first: 0 }, &options)?;
     out.finish(form, id)
-}
-
-/// A JSON value as plain text.
-fn unquoted(value: &str) -> String {
-    let mut scratch = String::new();
-    match tabwright_data::JsonReader::new(value).value(&mut scratch) {
-        Ok(tabwright_data::JsonValue::String(text)) => text.to_owned(),
-        _ => value.to_owned(),
-    }
 }
 
 /// Rows of an answer.

@@ -2,11 +2,14 @@
 
 mod shape;
 
-use tabwright_core::{Block, suggest};
+use tabwright_core::metric::Predictions;
+use tabwright_core::{Block, Category, Column, suggest};
 use tabwright_data::{JsonKind, JsonProblem, JsonReader, JsonValue, ReadRows, RowBuilder};
 use tabwright_lifecycle::answer::bad_rows;
 
 use super::options::{BESIDE_ROWS, GivenIds, Options};
+use crate::id;
+use crate::log::{Origin, Predicted, RowIds, Waiting};
 use crate::model::Served;
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
@@ -21,7 +24,7 @@ pub(crate) struct Document {
     pub(crate) rows: ReadRows,
     /// Rows that cannot be used, ascending.
     pub(crate) bad: Vec<u32>,
-    /// Ids of rows that are values of a column; nothing where a row has none.
+    /// Ids of rows that are values of a column, as JSON has them; nothing where a row has none.
     pub(crate) column_ids: Option<Vec<Option<String>>>,
 }
 
@@ -95,6 +98,22 @@ impl Document {
         Document::of(served, (text, builder), options)
     }
 
+    /// Logs what the rows were answered, where that is asked for.
+    pub(crate) fn log(&self, served: &Served, predictions: &Predictions, origin: &Origin) -> Option<Waiting> {
+        let log = served.log.as_ref()?;
+        let ids: Option<Column> = self.column_ids.as_ref().map(|ids| {
+            Column::Category(Category::from_strings(ids.iter().map(|id| id.as_deref().map(unquoted))))
+        });
+        let ids = match (&self.options.ids, &ids) {
+            (Some(GivenIds::List(ids)), _) => RowIds::Each(ids),
+            (_, Some(column)) => RowIds::Of(column, 0),
+            _ => RowIds::Numbered(0),
+        };
+        let threshold = self.options.threshold.unwrap_or(served.model().threshold());
+        let rows = Predicted { block: &self.rows.block, predictions, bad: &self.bad, threshold, ids };
+        log.rows(served.model(), rows, origin)
+    }
+
     fn of(served: &Served, (text, builder): (&str, RowBuilder<'_>), options: Options) -> Answer<Self> {
         options.check(served)?;
         check_columns(&builder)?;
@@ -119,8 +138,35 @@ impl Document {
             Some(GivenIds::Column(_)) => rows.kept.pop(),
             _ => None,
         };
+        if let Some(ids) = &column_ids {
+            let texts = ids.iter().map(|id| id.as_deref().map(unquoted));
+            check_ids(texts.enumerate().filter_map(|(row, id)| Some((row, id?))))?;
+        }
         let bad = bad_rows(&rows.bad);
         Ok(Document { options, rows, bad, column_ids })
+    }
+}
+
+/// Refuses ids of rows that can be none.
+pub(super) fn check_ids(ids: impl Iterator<Item = (usize, String)>) -> Answer<()> {
+    match ids.into_iter().find(|(_, id)| !id::is_valid(id)) {
+        Some((row, _)) => {
+            let message = format!(
+                "the id of row {row} cannot be one: it is empty, longer than {} bytes, or has control characters",
+                id::LONGEST
+            );
+            Err(Refusal::bad("bad_option", message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A JSON value as plain text.
+pub(super) fn unquoted(value: &str) -> String {
+    let mut scratch = String::new();
+    match JsonReader::new(value).value(&mut scratch) {
+        Ok(JsonValue::String(text)) => text.to_owned(),
+        _ => value.to_owned(),
     }
 }
 

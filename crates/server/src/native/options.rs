@@ -107,7 +107,7 @@ impl Options {
             && let Some(at) = ids.iter().position(|text| !id::is_valid(text))
         {
             let message = format!(
-                "id {at} cannot be one: it is empty, longer than {} characters, or has control characters",
+                "id {at} cannot be one: it is empty, longer than {} bytes, or has control characters",
                 id::LONGEST
             );
             return Err(bad(&message));

@@ -70,7 +70,7 @@ async fn mlflow_refuses_all_with_400_and_unknown_types_with_415() {
 /// The tensors of a table, one for each column of the model.
 fn tensors(count: usize) -> Vec<Value> {
     let all = rows(count);
-    let served = Served::new("churn", "1", fixture().churn.clone()).unwrap();
+    let served = Served::new("churn", "1", fixture().churn.clone(), None).unwrap();
     let tensor = |(name, kind): &(String, tabwright_core::Kind)| {
         let value = |row: &Value| match (kind.is_numeric(), row[name].as_str()) {
             (true, Some(text)) => text.parse::<Value>().unwrap(),

@@ -269,6 +269,12 @@ pub(super) fn times_of(block: &Block) -> &[Micros] {
     }
 }
 
+/// What the newest file of a version has.
+pub(super) fn newest_schema(folder: &Path) -> Result<Option<LogSchema>> {
+    let sources = source::of_window(folder, 0, Micros::MAX, &mut Vec::new())?;
+    Ok(sources.iter().rev().find_map(Source::schema))
+}
+
 /// Every id of all versions, for those who look for one.
 pub(super) fn for_each_id(log: &Predictions, mut visit: impl FnMut(&str)) -> Result<Vec<Damage>> {
     let mut damage = Vec::new();

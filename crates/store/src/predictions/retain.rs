@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::part::{self, Day, Part, day_of, day_text};
-use super::{LABELS, Predictions, label, place, segment};
+use super::{LABELS, Predictions, label, loss, place, segment};
 use crate::error::{Error, Result};
 use crate::time::Micros;
 
@@ -63,6 +63,9 @@ pub(super) fn retain(log: &Predictions, retention: &Retention) -> Result<FreedPr
     let age = retention.age.map(|age| Micros::try_from(age.as_micros()).unwrap_or(Micros::MAX));
     let until = age.map(|age| retention.now.saturating_sub(age));
     if let Some(until) = until {
+        if !retention.dry_run {
+            loss::forget(log.folder(), until)?;
+        }
         let labels = label::older_than(&log.folder().join(LABELS), until, retention.dry_run)?;
         (freed.label_segments, freed.bytes) = (labels.0, labels.1);
         total = total.saturating_sub(labels.1);

@@ -4,6 +4,7 @@ mod append;
 mod compact;
 mod crash;
 mod label;
+mod loss;
 mod large;
 mod read;
 mod retain;

@@ -13,7 +13,7 @@ use crate::predictions::frame::Frames;
 use crate::predictions::log::Head;
 use crate::predictions::part::{self, BEFORE, OpenPart, day_of};
 use crate::predictions::row::{self, EntryBuilder};
-use crate::predictions::schema::{ID, LayoutColumn, TIME};
+use crate::predictions::schema::{ID, LayoutColumn, LogSchema, TIME};
 use crate::predictions::segment::{self, Segment};
 use crate::time::Micros;
 
@@ -53,6 +53,17 @@ impl Source {
         match self {
             Source::Part(part) => &part.part.path,
             Source::Segment(segment, _) => &segment.path,
+        }
+    }
+
+    /// What is logged in it; none where that cannot be read.
+    pub(super) fn schema(&self) -> Option<LogSchema> {
+        match self {
+            Source::Part(part) => Some(part.head.schema.clone()),
+            Source::Segment(segment, length) => {
+                let bytes = segment.read(*length).ok()?;
+                Some(segment::open::<Head>(&segment.path, &bytes).ok()??.0.schema)
+            }
         }
     }
 
