@@ -96,6 +96,8 @@ codes! {
     NoEffect = "no_effect",
     /// A slice of the configuration could not be measured.
     SliceLeftOut = "slice_left_out",
+    /// Reference rows that were asked for were not kept.
+    ReferenceLeftOut = "reference_left_out",
     /// The run could not be recorded in the store.
     NotRecorded = "not_recorded",
 }

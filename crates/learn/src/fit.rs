@@ -1,7 +1,8 @@
 //! One fit of one candidate: pipeline and predictor, on the same rows and no others.
 
 use tabwright_core::metric::{self, Predictions, Reliability};
-use tabwright_core::{Cancel, RowSet, Rows, Table, Targets, Task, View, Warning};
+use tabwright_core::summary::{ColumnSummary, summarize};
+use tabwright_core::{Block, Cancel, Column, Field, Kind, RowSet, Rows, Table, Targets, Task, View, Warning};
 use tabwright_model::Model;
 use tabwright_model::evidence::Metrics;
 use tabwright_model::model::Signature;
@@ -70,6 +71,8 @@ pub struct Scores {
     pub metrics: Metrics,
     /// How its probabilities agree with what was observed.
     pub reliability: Vec<Reliability>,
+    /// What the answers look like: a number, or the probability of each class.
+    pub answers: Vec<ColumnSummary>,
 }
 
 impl Scores {
@@ -79,7 +82,33 @@ impl Scores {
         Scores {
             metrics: metrics(task, &targets, predictions),
             reliability: metric::reliability(task, &targets, predictions),
+            answers: answers(task, predictions),
         }
+    }
+}
+
+/// Answers that are summarized, at most: a sample tells as much.
+const SUMMARIZED: usize = 100_000;
+
+fn answers(task: &Task, predictions: &Predictions) -> Vec<ColumnSummary> {
+    let n_rows = predictions.n_rows();
+    let step = n_rows.div_ceil(SUMMARIZED).max(1);
+    let summary = |(name, output): (String, usize)| {
+        let values: Vec<f64> = (0..n_rows).step_by(step).map(|row| predictions.row(row)[output]).collect();
+        let n_rows = values.len();
+        let block = Block::new(vec![Column::Float(values)], n_rows).ok()?;
+        Some(summarize(&Field::feature(name, Kind::Float), Rows::all(&block), 0))
+    };
+    answer_names(task).into_iter().filter_map(summary).collect()
+}
+
+/// What the answers of a task are called, each with its output: the prediction, or the probability of the positive class or of each.
+pub fn answer_names(task: &Task) -> Vec<(String, usize)> {
+    let of_class = |(output, class): (usize, &String)| (format!("probability_{class}"), output);
+    match task {
+        Task::Regression => vec![("prediction".to_owned(), 0)],
+        Task::Binary { labels } => vec![of_class((0, &labels[1]))],
+        task => task.labels().iter().enumerate().map(of_class).collect(),
     }
 }
 

@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tabwright_core::metric::{Metric, Reliability};
 use tabwright_core::split::Fold;
+use tabwright_core::summary::ColumnSummary;
 use tabwright_core::{Cancel, Code, Context, Event, Measurement, Warning};
 use tabwright_model::Model;
 use tabwright_model::evidence::Metrics;
 
 use crate::candidate::{BASELINE, Candidate};
 use crate::error::{Error, Result};
-use crate::fit::Fits;
+use crate::fit::{Fits, Scores};
 
 /// Where the metric that decides is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -138,6 +139,8 @@ pub struct Found {
     pub test: Option<Metrics>,
     /// How its probabilities agree with what was observed on the test part.
     pub reliability: Vec<Reliability>,
+    /// What the stored model answers, on the test part or else on the rows it was fitted on.
+    pub answers: Vec<ColumnSummary>,
     /// Rounds of the final fit, where early stopping chose them.
     pub rounds: Option<u32>,
     /// Columns that the stored model leaves out, and why.
@@ -222,12 +225,14 @@ pub fn search(
     warnings.append(&mut fitted.warnings);
     let sets = [&rows[..], parts.test];
     let mut scores = material.score(&fitted.model, if parts.test.is_empty() { &sets[..1] } else { &sets })?.into_iter();
-    let train = scores.next().unwrap_or_default().metrics;
-    let (test, reliability) = scores.next().map(|s| (s.metrics, s.reliability)).unzip();
-    let reliability = reliability.unwrap_or_default();
+    let Scores { metrics: train, answers, .. } = scores.next().unwrap_or_default();
+    let (test, reliability, answers) = match scores.next() {
+        Some(scores) => (Some(scores.metrics), scores.reliability, scores.answers),
+        None => (None, Vec::new(), answers),
+    };
     context.observer.event(Event::Step { name: &best.candidate.name });
     let left_out = fitted.left_out;
-    Ok((fitted.model, Found { leaderboard, train, test, reliability, rounds, left_out, warnings, fit_seconds }))
+    Ok((fitted.model, Found { leaderboard, train, test, reliability, answers, rounds, left_out, warnings, fit_seconds }))
 }
 
 /// The rows that the stored model is fitted on, ascending.

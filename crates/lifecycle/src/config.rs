@@ -370,6 +370,8 @@ pub struct TrainConfig {
     pub output: String,
     /// The name to register the model under; empty: it is not registered.
     pub name: String,
+    /// Rows of those that the model is fitted on that are kept in its file, for drift; 0: none.
+    pub keep_reference: usize,
     /// Whether the run is recorded.
     pub record: bool,
     /// Tags of the run.
@@ -413,6 +415,7 @@ impl Default for TrainConfig {
             rows_from: RowsFrom::Auto,
             output: "model.tw".into(),
             name: String::new(),
+            keep_reference: 0,
             record: true,
             tags: BTreeMap::new(),
             note: String::new(),

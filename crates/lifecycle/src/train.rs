@@ -154,6 +154,7 @@ fn learn(
     let parts = Parts { train: &split.train, validation: &split.validation, test: &split.test, folds: &divided.folds };
     let selection = Selection { metric, on: config.selection.on };
     let rows = prepared.table.n_rows();
+    let mut reference = None;
     let (model, found, summaries, (slices, unmeasured)) = match prepared.stream.take() {
         None => {
             look_for_findings(&mut prepared, split);
@@ -171,6 +172,10 @@ fn learn(
             let (model, found) = search::search(&material, parts, &candidates, selection, context)?;
             let summaries = report::summaries(&prepared, split, &model);
             let measured = report::slices(&prepared, split, &model, config);
+            if config.train.keep_reference > 0 {
+                let fitted_on = search::fitted_on(parts);
+                reference = report::reference(&prepared, &fitted_on, &model, config.train.keep_reference);
+            }
             (model, found, summaries, measured)
         }
         Some(source) => {
@@ -198,7 +203,8 @@ fn learn(
             tell(&prepared.warnings, context);
             let (model, found) = search::search(&streamed, parts, &candidates, selection, context)?;
             let summaries = streamed.summarize(&model, &search::fitted_on(parts))?;
-            (model, found, summaries, (Vec::new(), report::unmeasured_slices(config)))
+            let told = [report::unmeasured_slices(config), report::unkept_reference(config)].concat();
+            (model, found, summaries, (Vec::new(), told))
         }
     };
     let mut warnings = prepared.warnings.clone();
@@ -219,7 +225,10 @@ fn learn(
         seconds,
         fit_seconds: found.fit_seconds,
     };
-    let artifact = Artifact::new(model, evidence, record);
+    let mut artifact = Artifact::new(model, evidence, record);
+    if let Some(rows) = reference {
+        artifact = artifact.with_reference(rows);
+    }
     let seed = config.train.seed;
     Ok(Trained { artifact, found, metric, split: divided.split, rows, seed, warnings, seconds })
 }

@@ -4,6 +4,7 @@
 //! first, then every size, index and version. The layout is described byte by byte in the guide, page "The model file".
 
 mod canonical;
+mod reference;
 mod stored;
 mod tensors;
 
@@ -14,6 +15,7 @@ use std::io::Write;
 
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde_json::{Value, json};
+use tabwright_core::Table;
 
 use crate::error::{Error, Result};
 use crate::evidence::{Evidence, Record};
@@ -38,6 +40,7 @@ pub struct Artifact {
     pub evidence: Evidence,
     /// When and where.
     pub record: Record,
+    reference: Option<Table>,
 }
 
 impl Artifact {
@@ -45,7 +48,19 @@ impl Artifact {
     pub fn new(model: Model, mut evidence: Evidence, record: Record) -> Self {
         let content_id = content_id(&model);
         evidence.content_id.clone_from(&content_id);
-        Artifact { model, content_id, evidence, record }
+        Artifact { model, content_id, evidence, record, reference: None }
+    }
+
+    /// Adds rows that others can be held against: a sample of those that the model was fitted on, as it reads them.
+    #[must_use]
+    pub fn with_reference(mut self, rows: Table) -> Self {
+        self.reference = Some(rows);
+        self
+    }
+
+    /// The rows that others can be held against, where some were kept.
+    pub fn reference(&self) -> Option<&Table> {
+        self.reference.as_ref()
     }
 
     /// The model.
@@ -73,9 +88,9 @@ impl Artifact {
     /// # Errors
     /// [`Error::Write`] if they cannot be written, [`Error::Invalid`] if the model is too large for the container's header.
     pub fn write_to(&self, out: &mut dyn Write) -> Result<()> {
-        let (model, tensors) = stored::store(&self.model);
+        let (model, mut tensors) = stored::store(&self.model);
         let json = |part: serde_json::Result<Value>| part.map_err(|e| Error::Invalid(e.to_string()));
-        let manifest = json!({
+        let mut manifest = json!({
             "format": FORMAT,
             "reader": LEAST_READER,
             "content_id": self.content_id,
@@ -83,6 +98,9 @@ impl Artifact {
             "evidence": json(serde_json::to_value(&self.evidence))?,
             "record": json(serde_json::to_value(&self.record))?,
         });
+        if let Some(rows) = &self.reference {
+            manifest["reference"] = reference::store(rows, &mut tensors);
+        }
         let header = header(&manifest, &tensors)?;
         let mut hasher = blake3::Hasher::new();
         let mut write = |bytes: &[u8]| {
@@ -126,6 +144,7 @@ impl Artifact {
             }
         }
         let model = stored::load(&manifest["model"], &mut tensors)?;
+        let reference = manifest.get("reference").map(|stored| reference::load(stored, &mut tensors)).transpose()?;
         if let Some((name, _)) = tensors.iter().next() {
             return Err(Error::Invalid(format!("the tensor `{name}` belongs to no part of the model")));
         }
@@ -138,7 +157,7 @@ impl Artifact {
         if manifest["content_id"] != content_id || evidence.content_id != content_id {
             return Err(Error::Invalid("its content id is not that of its content".into()));
         }
-        Ok(Artifact { model, content_id, evidence, record })
+        Ok(Artifact { model, content_id, evidence, record, reference })
     }
 }
 

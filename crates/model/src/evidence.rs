@@ -62,6 +62,10 @@ pub struct Evidence {
     /// How the probabilities of the stored model agree with what was observed on the test part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reliability: Vec<Reliability>,
+    /// What the stored model answers to rows of the test part, or to those that it was fitted on where there is none: a number, or
+    /// the probability of each class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<ColumnSummary>,
     /// Of the stored model, on named parts of the test part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceEvidence>,

@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tabwright_store::Home;
+
 use crate::auth::Tokens;
 use crate::id::Ids;
+use crate::labels::LabelLogs;
 use crate::metrics::Metrics;
 use crate::model::Catalog;
 use crate::options::{Changing, ContinueTrace};
@@ -24,6 +27,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) queues: Queues,
     pub(crate) shadows: ShadowQueue,
+    pub(crate) labels: LabelLogs,
     /// Makes the span of a request part of the trace of its caller.
     pub(crate) continue_trace: Option<ContinueTrace>,
     /// Asks for a reload; answered with what went wrong.
@@ -37,6 +41,7 @@ pub(crate) struct Beginning {
     pub(crate) tokens: Tokens,
     pub(crate) is_loopback: bool,
     pub(crate) ids: Ids,
+    pub(crate) home: Option<Home>,
     pub(crate) continue_trace: Option<ContinueTrace>,
     pub(crate) reload: tokio::sync::mpsc::Sender<tokio::sync::oneshot::Sender<Result<(), String>>>,
 }
@@ -57,6 +62,7 @@ impl App {
             metrics,
             queues: Queues::new(processors),
             shadows: ShadowQueue::start(),
+            labels: LabelLogs::new(beginning.home),
             continue_trace: beginning.continue_trace,
             reload: beginning.reload,
         })

@@ -12,6 +12,7 @@ pub mod error;
 mod http;
 mod id;
 mod infer;
+mod labels;
 mod log;
 mod metrics;
 mod mlflow;

@@ -15,12 +15,11 @@ use crate::model::{Entry, Wanted};
 use crate::refusal::{Answer, Refusal};
 use crate::work::{self, Going};
 
-use bulk::Media;
 use document::Document;
 use options::Options;
 
 pub(crate) use answer::described;
-pub(crate) use bulk::{IN_MEMORY, unreadable};
+pub(crate) use bulk::{IN_MEMORY, Media, unreadable};
 pub(crate) use document::{check_columns, utf8};
 
 /// `POST …/predict`.

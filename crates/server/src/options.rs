@@ -32,6 +32,8 @@ pub struct ServeOptions {
     pub idle_time: Duration,
     /// Makes the span of a request part of the trace that its caller names.
     pub continue_trace: Option<ContinueTrace>,
+    /// The home that labels are taken in for; none: they are refused.
+    pub home: Option<Home>,
     /// Where and how predictions are logged; none: they are not.
     pub log: Option<LogTo>,
     /// What may change while it runs.

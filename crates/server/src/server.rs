@@ -104,6 +104,7 @@ impl Server {
             tokens,
             is_loopback,
             ids,
+            home: options.home.clone(),
             continue_trace: options.continue_trace,
             reload,
         });

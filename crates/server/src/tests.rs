@@ -157,8 +157,9 @@ impl Bench {
             }
         });
         let ids = Ids::new().unwrap();
+        let home = None;
         let app =
-            App::new(Beginning { catalog, settings, tokens, is_loopback: true, ids, continue_trace: None, reload });
+            App::new(Beginning { catalog, settings, tokens, is_loopback: true, ids, home, continue_trace: None, reload });
         Bench { app }
     }
 

@@ -158,6 +158,7 @@ fn options(all: &Config, models: &[String]) -> Result<ServeOptions, Failure> {
         continue_trace: Some(logging::continue_trace),
         drain_delay: seconds("drain_delay", config.drain_delay)?,
         drain_time: seconds("drain_time", config.drain_time)?,
+        home: Some(home::locate()?),
         log: log_to(&all.log)?,
         changing: changing(config, models)?,
     })

@@ -334,6 +334,13 @@ pub(crate) const KEYS: &[Key] = &[
         "The model file. With a name and without this, the model is written into the home alone.",
     ),
     key(
+        ("train.keep_reference", "keep-reference"),
+        "N",
+        Count,
+        "0",
+        "Rows, of those that the model is fitted on, that are kept in its file, so that drift is held against rows and not against summaries. They may be personal data. 0: none.",
+    ),
+    key(
         ("train.name", "name"),
         "NAME",
         Text,

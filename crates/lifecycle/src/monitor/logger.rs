@@ -228,7 +228,7 @@ impl Logger {
 }
 
 /// What a task answers, as the log has it.
-pub(crate) fn outputs(task: &Task) -> Outputs {
+pub fn outputs(task: &Task) -> Outputs {
     match task.is_classification() {
         true => Outputs::Classes(task.labels().to_vec()),
         false => Outputs::Number,

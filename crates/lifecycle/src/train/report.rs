@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use tabwright_core::metric::Metric;
 use tabwright_core::summary;
-use tabwright_core::{Code, ColumnSummary, RowSet, Rows, Split, Warning};
+use tabwright_core::{Code, ColumnSummary, Field, RowSet, Rows, Schema, Split, Table, Warning};
 use tabwright_learn::fit;
 use tabwright_learn::search::{Found, Line};
 use tabwright_model::Model;
@@ -28,6 +28,30 @@ pub(super) fn summaries(prepared: &Prepared, split: &Split, model: &Model) -> Ve
         Some(summary::summarize(&prepared.table.schema().fields()[position], view, position))
     });
     summaries.collect()
+}
+
+/// A sample of the rows that the model was fitted on, as it reads them: the same ones for the same data, whatever their order.
+pub(super) fn reference(prepared: &Prepared, fitted_on: &[u32], model: &Model, most: usize) -> Option<Table> {
+    /// Sets this draw apart from those that the same keys decide: an odd number, as random as any.
+    const OTHER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let place = |row: &u32| prepared.keys[*row as usize].rotate_left(32).wrapping_mul(OTHER);
+    let mut rows = fitted_on.to_vec();
+    rows.sort_unstable_by_key(|row| (place(row), *row));
+    rows.truncate(most);
+    rows.sort_unstable();
+    let schema = prepared.table.schema();
+    let positions: Option<Vec<usize>> =
+        model.pipeline().inputs().iter().map(|input| schema.position(&input.name)).collect();
+    let positions = positions?;
+    let fields = positions.iter().map(|&p| Field::feature(&schema.fields()[p].name, schema.fields()[p].kind)).collect();
+    let columns = positions.iter().map(|&p| prepared.table.column(p).take(&rows)).collect();
+    Table::new(Schema::new(fields).ok()?, columns).ok()
+}
+
+/// Says that no rows are kept of those that stream.
+pub(super) fn unkept_reference(config: &Config) -> Vec<Warning> {
+    let message = "no reference rows were kept, since the rows stream; set train.rows_from = \"memory\"";
+    (config.train.keep_reference > 0).then(|| Warning::general(Code::ReferenceLeftOut, message.to_owned())).into_iter().collect()
 }
 
 /// What the model is worth in the slices of the configuration, on the test part; and a warning for each that cannot be
@@ -86,6 +110,7 @@ pub(super) fn evidence(
         validation: best.validation.clone(),
         test: found.test.clone(),
         reliability: found.reliability.clone(),
+        answers: found.answers.clone(),
         slices,
         cross_validation: (!best.cv_metrics.is_empty()).then(|| best.cv_metrics.clone()),
         leaderboard: found.leaderboard.iter().map(candidate_evidence).collect(),

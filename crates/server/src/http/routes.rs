@@ -9,7 +9,7 @@ use tabwright_store::Scope;
 
 use super::call::{Call, Response};
 use crate::refusal::{Answer, Protocol};
-use crate::{documents, infer, mlflow, native, state};
+use crate::{documents, infer, labels, mlflow, native, state};
 
 /// What a handler gives back.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Answer<Response>> + Send>>;
@@ -89,6 +89,7 @@ pub(crate) static ROUTES: &[Route] = {
         post(("/v1/models/{name}/predict", PREDICT, "predict"), native::predict, ROWS),
         post(("/v1/models/{name}/versions/{version}/predict", PREDICT, "predict"), native::predict, VERSION),
         post(("/v1/models/{name}/aliases/{alias}/predict", PREDICT, "predict"), native::predict, ALIAS),
+        post(("/v1/models/{name}/labels", WRITE, "labels"), labels::take, "Say what turned out to be true of predictions"),
         get(("/v1/models", PREDICT, "models"), state::models, "The models that are served"),
         get(
             ("/v1/models/{name}", PREDICT, "model"),

@@ -58,7 +58,7 @@ const fn rows(format: Format) -> Media {
 
 impl Media {
     /// By the name of a type.
-    pub(super) fn of_type(name: &str) -> Option<Self> {
+    pub(crate) fn of_type(name: &str) -> Option<Self> {
         Some(match name {
             "application/json" | "text/json" => Media::Json,
             "application/x-ndjson"
