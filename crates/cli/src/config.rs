@@ -119,7 +119,7 @@ fn make_relative(table: &mut Table, folder: &Path) {
 }
 
 /// Sections whose keys the user names: checked when they are read.
-const OPEN: [&str; 4] = ["candidates", "features.columns", "data.types", "data.roles"];
+const OPEN: [&str; 5] = ["candidates", "features.columns", "data.types", "data.roles", "alerts.rules"];
 
 /// Variables of the environment that are no keys.
 const OTHER_VARIABLES: [&str; 5] = [

@@ -3,6 +3,7 @@
 //! The command line fills it from defaults, `tabwright.toml`, the environment and flags, in this order; a Rust program
 //! fills it directly. Every key is described once, in the command line's table of options.
 
+mod alerts;
 mod log;
 mod monitor;
 mod serve;
@@ -20,6 +21,7 @@ use tabwright_learn::transform::TransformConfig;
 
 use crate::error::{Error, Result};
 
+pub use alerts::{AlertsConfig, EmailConfig, default_rules};
 pub use log::LogConfig;
 pub use monitor::MonitorConfig;
 pub use serve::ServeConfig;
@@ -54,6 +56,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How models are watched.
     pub monitor: MonitorConfig,
+    /// When somebody is told, and how.
+    pub alerts: AlertsConfig,
 }
 
 /// What the work is part of.

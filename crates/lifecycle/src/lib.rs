@@ -2,6 +2,7 @@
 //! and Rust programs share it; it prints nothing.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
+pub mod alert;
 pub mod answer;
 mod answers;
 pub mod card;
@@ -18,6 +19,7 @@ pub mod file;
 mod labels;
 pub mod latency;
 pub mod monitor;
+pub mod notify;
 pub mod predict;
 pub mod profile;
 pub mod record;

@@ -77,6 +77,8 @@ fn recorded_config(config: &Config) -> Value {
     };
     config.data.source.iter_mut().chain(&mut config.split.files).for_each(absolute);
     absolute(&mut config.split.like);
+    // Whoever knows a webhook can post to it.
+    config.alerts.webhook = crate::notify::shown(&config.alerts.webhook);
     json!(config)
 }
 

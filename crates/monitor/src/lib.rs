@@ -2,9 +2,11 @@
 //!
 //! Pure functions over rows and summaries: no I/O, no clock, no printing. Every result is the same on any number of
 //! threads. [`mod@test`] holds tests and distances on numbers and counts, as SciPy and Evidently compute them; [`drift`]
-//! chooses among them by column and judges whole tables; [`classifier`] tells two windows apart by whole rows; [`quality`] holds a window against the summaries of a model.
+//! chooses among them by column and judges whole tables; [`classifier`] tells two windows apart by whole rows; [`quality`] holds a window against the summaries of a model;
+//! [`alert`] has the rules by which somebody is told.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed"))]
 
+pub mod alert;
 pub mod classifier;
 pub mod drift;
 pub mod error;

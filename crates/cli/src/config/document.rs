@@ -9,7 +9,14 @@ const FREE: &str = "\n# What is done to single columns, in every family of model
          # [features.columns.total_bedrooms]\n\
          # impute = \"mean\"\n# indicator = true\n# scale = \"robust\"\n\n\
          # Candidates of your own: any number, any names, several of one type.\n\
-         # [candidates.small_forest]\n# type = \"random_forest\"\n# n_estimators = 50\n";
+         # [candidates.small_forest]\n# type = \"random_forest\"\n# n_estimators = 50\n\n\
+         # Rules of alerts: any number, any names. A rule has a measure (drift_share, volume, latency, errors, lost, missing,\n\
+         # maturity, or a metric) and a bound: above, reaches (this or more) or below. All else is at its default here: windows in\n\
+         # a row that must break the bound (for), the value and the windows at which it is over (clear: the bound), how long it is\n\
+         # not told again, how long after its end a window is judged (for labels that come late), info, warning or critical, and\n\
+         # the group that is told in one message.\n\
+         # [alerts.rules.slow]\n# measure = \"latency\"\n# above = 0.5\n# window = \"1d\"\n# for = 1\n# clear = 0.5\n# clear_for = 1\n\
+         # silence = \"1d\"\n# delay = \"0s\"\n# severity = \"warning\"\n# group = \"\"\n# enabled = true\n";
 
 /// The annotated file, as TOML that reads back as the defaults.
 pub(crate) fn annotated() -> String {

@@ -668,6 +668,58 @@ pub(crate) const KEYS: &[Key] = &[
         "0.05",
         "Least change of the share of missing values that matters.",
     ),
+    key(
+        ("alerts.webhook", ""),
+        "",
+        Text,
+        "\"\"",
+        "A URL that alerts are posted to as JSON, or env:NAME or file:PATH that holds it. Empty: none. Without any rule in [alerts.rules.NAME] these hold: drift_share reaches monitor.drift_share over 1d; errors above 0.05 and lost above 0, over 1h.",
+    ),
+    key(
+        ("alerts.webhook_secret", ""),
+        "",
+        Text,
+        "\"\"",
+        "What messages to the webhook are signed with: env:NAME or file:PATH that holds it. Empty: they are not signed.",
+    ),
+    key(
+        ("alerts.allow_private", ""),
+        "",
+        Switch,
+        "false",
+        "Whether the webhook may lie at a private address: this machine, or a network that is not public.",
+    ),
+    key(
+        ("alerts.command", ""),
+        "",
+        List,
+        "[]",
+        "A program and its arguments, without a shell; it gets the message as JSON on its standard input. Empty: none.",
+    ),
+    key(("alerts.email.to", ""), "", List, "[]", "Who gets mail, such as [\"Ops <ops@example.com>\"]. Empty: nobody."),
+    key(("alerts.email.from", ""), "", Text, "\"\"", "Whom the mail is from."),
+    key(
+        ("alerts.email.server", ""),
+        "",
+        Text,
+        "\"\"",
+        "The mail server, with or without a port, such as smtp.example.com:587.",
+    ),
+    key(
+        ("alerts.email.security", ""),
+        "",
+        Choice(&["", "tls", "starttls", "plain"]),
+        "\"\"",
+        "How it is spoken to. Empty: tls at port 465, plain on this machine, else starttls; a server without TLS then gets nothing.",
+    ),
+    key(("alerts.email.user", ""), "", Text, "\"\"", "Whom the mail server knows. Empty: it asks for no password."),
+    key(
+        ("alerts.email.password", ""),
+        "",
+        Text,
+        "\"\"",
+        "The password of the user: env:NAME or file:PATH that holds it.",
+    ),
 ];
 
 /// The key of a name.

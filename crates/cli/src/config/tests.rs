@@ -80,3 +80,16 @@ fn paths_in_a_file_are_meant_from_its_folder() {
     let config = config(Given { file: Some(file), ..Given::default() }).unwrap();
     assert_eq!(config.data.source, [folder.path().join("rows.csv").to_string_lossy().into_owned(), "-".to_owned()]);
 }
+
+#[test]
+fn rules_of_alerts_have_names_of_their_own() {
+    let text =
+        "[alerts]\nwebhook = \"env:HOOK\"\n[alerts.rules.slow]\nmeasure = \"latency\"\nabove = 0.5\nwindow = \"6h\"\n";
+    let config = from_text(text).unwrap();
+    let rules = config.alerts.rules(&config.monitor).unwrap();
+    assert_eq!((rules.len(), rules[0].name.as_str(), config.alerts.webhook.as_str()), (1, "slow", "env:HOOK"));
+    let error = from_text("[alerts]\nwebhok = \"x\"\n").unwrap_err();
+    assert!(error.contains("no key `alerts.webhok` (did you mean `alerts.webhook`?)"), "{error}");
+    let error = from_text("[alerts]\nrules = 3\n").unwrap_err();
+    assert!(error.contains("`alerts.rules` is a section"), "{error}");
+}
