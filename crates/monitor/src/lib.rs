@@ -8,6 +8,7 @@
 pub mod classifier;
 pub mod drift;
 pub mod error;
+pub mod performance;
 pub mod quality;
 pub mod sample;
 pub mod test;
