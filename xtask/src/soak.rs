@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: what takes too long for every change. Large and odd tables are written, the release binary works
 //! on them, and time, peak memory and the outcome go to `bench/results/soak.json` and `.md`, which are committed.
 
+mod monitor;
 mod serve;
 mod store;
 mod tables;
@@ -21,7 +22,7 @@ struct Case {
     run: fn(&mut Soak) -> Result<()>,
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     Case { name: "columns", what: "20,000 columns: profiled and trained", run: columns },
     Case { name: "cells", what: "cells of 10 MB, with line breaks: profiled and trained", run: cells },
     Case { name: "levels", what: "a category with 100,000 levels: trained and predicted", run: levels },
@@ -46,6 +47,11 @@ const CASES: [Case; 9] = [
         name: "serve",
         what: "a server under load: 500 times asked to end, an alias moved 1,000 times, an hour of requests",
         run: serve::run,
+    },
+    Case {
+        name: "monitor",
+        what: "10,000 random pairs of samples judged as SciPy and Evidently do; false alarms in 10,000 quiet windows of each test",
+        run: monitor::run,
     },
 ];
 

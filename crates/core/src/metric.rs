@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Targets, Task, suggest};
 
+mod band;
 mod evaluation;
 mod labels;
 mod numbers;
 mod probability;
 mod ranking;
 
+pub use band::{Estimate, Undefined, estimates};
 pub use evaluation::{
     ClassFigures, Curves, Evaluation, PrecisionRecallPoint, Reliability, ReliabilityBin, RocPoint, evaluate,
     reliability, serialize_scores,

@@ -10,6 +10,7 @@ pub mod alert;
 pub mod classifier;
 pub mod drift;
 pub mod error;
+pub mod performance;
 pub mod quality;
 pub mod sample;
 pub mod test;

@@ -1,6 +1,9 @@
 //! The quality of the data of a window, held against the summaries that a model carries: no model is asked, no label needed.
 //!
-//! Findings are warnings with stable codes, as profiles and contracts use them; what is within its limits says nothing.
+//! Findings are warnings with stable codes, as profiles and contracts use them; what is within its limits says nothing. Gaps in
+//! the volume come from the times of entries alone.
+
+mod volume;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -9,6 +12,8 @@ use tabwright_core::{Code, Column, ColumnSummary, Kind, RowSet, View, Warning};
 use tabwright_model::levels::{Spelling, shortest};
 
 use crate::test::proportion::z_test;
+
+pub use volume::{VolumeGap, volume_gaps};
 
 /// Level at which a share is taken to have risen for certain.
 const RISE_LEVEL: f64 = 0.01;

@@ -14,6 +14,7 @@ mod special;
 
 pub use adjust::benjamini_hochberg;
 pub use binning::{Binned, by_value, fill_zeros, in_bins};
+pub(crate) use special::poisson_at_most;
 
 /// What a test found.
 #[derive(Debug, Clone, Copy, PartialEq)]

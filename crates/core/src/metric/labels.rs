@@ -6,9 +6,17 @@ use crate::Targets;
 /// Weight per class: of the rows that are of it, that are labelled so, and that are both.
 #[derive(Debug)]
 pub(super) struct Tally {
-    actual: Vec<f64>,
-    predicted: Vec<f64>,
-    correct: Vec<f64>,
+    pub(super) actual: Vec<f64>,
+    pub(super) predicted: Vec<f64>,
+    pub(super) correct: Vec<f64>,
+}
+
+/// What Matthews' correlation is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MccParts {
+    pub(super) covariance: f64,
+    pub(super) spread_predicted: f64,
+    pub(super) spread_actual: f64,
 }
 
 impl Tally {
@@ -32,12 +40,23 @@ impl Tally {
         self.actual[class]
     }
 
-    fn total(&self) -> f64 {
+    /// Weight of all rows.
+    pub(super) fn total(&self) -> f64 {
         self.actual.iter().fold(0.0, |a, b| a + b)
     }
 
+    /// Weight of the rows whose label is right.
+    pub(super) fn all_correct(&self) -> f64 {
+        self.correct.iter().fold(0.0, |a, b| a + b)
+    }
+
+    /// Number of classes that a row is of.
+    pub(super) fn occurring(&self) -> usize {
+        self.actual.iter().filter(|a| **a > 0.0).count()
+    }
+
     pub(super) fn accuracy(&self) -> f64 {
-        self.correct.iter().fold(0.0, |a, b| a + b) / self.total()
+        self.all_correct() / self.total()
     }
 
     pub(super) fn precision(&self, class: usize) -> f64 {
@@ -78,19 +97,24 @@ impl Tally {
     /// # References
     /// Gorodkin, 2004, equation 8: the correlation of two assignments to K categories.
     pub(super) fn mcc(&self) -> f64 {
+        let parts = self.mcc_parts();
+        let product = parts.spread_predicted * parts.spread_actual;
+        if product == 0.0 { 0.0 } else { parts.covariance / product.sqrt() }
+    }
+
+    pub(super) fn mcc_parts(&self) -> MccParts {
         let total = self.total();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0, |sum, (x, y)| sum + x * y);
-        let correct = self.correct.iter().fold(0.0, |a, b| a + b);
-        let covariance = correct * total - dot(&self.actual, &self.predicted);
-        let spread_predicted = total * total - dot(&self.predicted, &self.predicted);
-        let spread_actual = total * total - dot(&self.actual, &self.actual);
-        let product = spread_predicted * spread_actual;
-        if product == 0.0 { 0.0 } else { covariance / product.sqrt() }
+        MccParts {
+            covariance: self.all_correct() * total - dot(&self.actual, &self.predicted),
+            spread_predicted: total * total - dot(&self.predicted, &self.predicted),
+            spread_actual: total * total - dot(&self.actual, &self.actual),
+        }
     }
 }
 
 /// 0 where nothing can be divided, as scikit-learn has it.
-fn ratio(numerator: f64, denominator: f64) -> f64 {
+pub(super) fn ratio(numerator: f64, denominator: f64) -> f64 {
     if denominator == 0.0 { 0.0 } else { numerator / denominator }
 }
 

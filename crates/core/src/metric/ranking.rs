@@ -13,6 +13,15 @@ pub(super) struct Point {
     pub false_positive: f64,
 }
 
+/// The rows of one score: the weight of both classes above it and down to it (positive, then negative), and of those at it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    pub before: (f64, f64),
+    pub here: (f64, f64),
+    pub positive: f64,
+    pub negative: f64,
+}
+
 /// Points by falling threshold, one per distinct score.
 #[derive(Debug)]
 pub(super) struct Ranking {
@@ -46,6 +55,23 @@ impl Ranking {
             last = Some(key);
         }
         Ranking { points }
+    }
+
+    /// Weight of both classes above a score, and down to it: positive, then negative.
+    pub(super) fn around(&self, score: f64) -> ((f64, f64), (f64, f64)) {
+        let at = self.points.partition_point(|p| p.threshold > score);
+        let counts = |i: usize| self.points.get(i).map_or_else(|| self.totals(), |p| (p.true_positive, p.false_positive));
+        (at.checked_sub(1).map_or((0.0, 0.0), counts), counts(at))
+    }
+
+    /// Every distinct score from the highest to the lowest.
+    pub(super) fn steps(&self) -> impl DoubleEndedIterator<Item = Step> {
+        (0..self.points.len()).map(|i| {
+            let counts = |p: &Point| (p.true_positive, p.false_positive);
+            let before = i.checked_sub(1).map_or((0.0, 0.0), |b| counts(&self.points[b]));
+            let here = counts(&self.points[i]);
+            Step { before, here, positive: here.0 - before.0, negative: here.1 - before.1 }
+        })
     }
 
     /// Weight of the positive and of the negative rows.

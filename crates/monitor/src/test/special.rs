@@ -23,6 +23,14 @@ pub(super) fn gamma_q(a: f64, x: f64) -> f64 {
     if x < a + 1.0 { 1.0 - scale * lower_series(a, x) } else { scale * upper_fraction(a, x) }
 }
 
+/// How often a Poisson distribution of a mean above 0 has at most `count`.
+///
+/// # References
+/// DLMF 8.4.10.
+pub(crate) fn poisson_at_most(count: u64, mean: f64) -> f64 {
+    gamma_q(count as f64 + 1.0, mean)
+}
+
 fn lower_series(a: f64, x: f64) -> f64 {
     let (mut term, mut sum, mut n) = (1.0 / a, 1.0 / a, a);
     for _ in 0..MOST_TERMS {
@@ -75,6 +83,8 @@ mod tests {
         for (a, x, q) in expected {
             assert!((gamma_q(a, x) - q).abs() < 1e-10, "{a} {x}: {}, not {q}", gamma_q(a, x));
         }
+        // scipy.stats.poisson.cdf(3, 10).
+        assert!((poisson_at_most(3, 10.0) - 0.010_336_050_675_925_726).abs() < 1e-14);
         assert_eq!((gamma_q(3.0, 0.0), gamma_q(3.0, f64::INFINITY)), (1.0, 0.0));
     }
 }

@@ -1,16 +1,23 @@
 """Makes pairs.json: what SciPy and Evidently say of pairs of samples that are drawn from short specifications.
 
-Made with Python 3, numpy 2.4.6, scipy 1.17.1, pandas 2.3.3, evidently 0.7.23:
+Made with the versions in bench/monitor-requirements.txt:
 
-    pip install numpy==2.4.6 scipy==1.17.1 pandas==2.3.3 evidently==0.7.23
+    pip install -r bench/monitor-requirements.txt
     python crates/monitor/tests/golden/make.py > crates/monitor/tests/golden/pairs.json
+
+`cargo xtask soak monitor` makes 10,000 others with `--pairs 10000`, of 1 to 200,000 numbers each, into the file that
+TABWRIGHT_GOLDEN_PAIRS names.
 
 The numbers come from a generator of whole numbers (splitmix64), and from sums, products, quotients and floors alone, so that
 the test draws the very same ones.
 """
 
+import argparse
 import json
 import math
+import multiprocessing
+import os
+import sys
 import warnings
 
 import numpy as np
@@ -100,38 +107,57 @@ def side(seed, n, shape="bell", scale=1.0, shift=0.0, steps=0, missing=0.0):
     return {"seed": seed, "n": n, "shape": shape, "scale": scale, "shift": shift, "steps": steps, "missing": missing}
 
 
+class Picks:
+    """Choices that follow from a seed."""
+
+    def __init__(self, seed, n):
+        self.uniforms = uniforms(seed, 9, n)
+        self.place = 0
+
+    def uniform(self):
+        self.place += 1
+        return self.uniforms[self.place]
+
+    def __call__(self, options):
+        return options[int(self.uniform() * len(options))]
+
+
+def random_pair(i, pick, sizes, shapes, missing):
+    """The specification of one pair; `sizes` makes the size of a side."""
+    shifts = [0.0, 0.0, 0.0, 0.05, 0.1, 0.25, 0.5, 2.0]
+    shape, step, whole = pick(shapes), pick([0, 0, 0, 1, 2, 4, 16, 64]), False
+    levels = pick([False, False, True])
+    if levels:
+        step, whole = pick([2, 4, 6, 30]), True
+    elif step >= 4:
+        whole = pick([False, True])
+    scale, shift = pick([1.0, 1.0, 1.0, 100.0, 0.001]), pick(shifts)
+    if levels:
+        scale, shift, shape = 1.0, pick([0.0, 0.0, 0.05, 0.2]), pick(["uniform", "skew"])
+    same = pick([False] * 5 + [True])
+    n, m = sizes(), sizes()
+    gone = pick(missing)
+    reference = side(2 * i, n, shape, scale, 0.0, step, gone)
+    current = side(2 * i + 1, m, shape, scale * pick([1.0, 1.0, 1.25]), shift * scale, step, pick(missing))
+    if same:
+        current = dict(reference)
+    return {"reference": reference, "current": current, "whole": whole, "levels": levels}
+
+
+def random_specifications(n, seed):
+    """Pairs of 1 to 200,000 numbers, as many of ten to a hundred as of a thousand to ten thousand."""
+    pick = Picks(seed, 30 * n)
+    size = lambda: int(200_000 ** pick.uniform())
+    shapes, missing = ["uniform", "bell", "skew", "heavy"] * 5 + ["constant"], [0.0, 0.0, 0.0, 0.1, 0.5, 0.9]
+    for i in range(n):
+        yield random_pair(seed * 1_000_000 + i, pick, size, shapes, missing)
+
+
 def specifications():
     sizes = [1, 2, 3, 5, 9, 17, 40, 64, 99, 150, 333, 512, 700, 1000, 1001, 1500, 2500, 4096]
-    shapes = ["uniform", "bell", "skew", "heavy"]
-    shifts = [0.0, 0.0, 0.0, 0.05, 0.1, 0.25, 0.5, 2.0]
-    steps = [0, 0, 0, 1, 2, 4, 16, 64]
-    missing = [0.0, 0.0, 0.0, 0.1, 0.5]
-    picks = uniforms(2026, 9, 20_000)
-    place = 0
-
-    def pick(options):
-        nonlocal place
-        place += 1
-        return options[int(picks[place] * len(options))]
-
+    pick = Picks(2026, 20_000)
     for i in range(296):
-        shape, step, whole = pick(shapes), pick(steps), False
-        levels = pick([False, False, True])
-        if levels:
-            step, whole = pick([2, 4, 6, 30]), True
-        elif step >= 4:
-            whole = pick([False, True])
-        scale, shift = pick([1.0, 1.0, 1.0, 100.0, 0.001]), pick(shifts)
-        if levels:
-            scale, shift, shape = 1.0, pick([0.0, 0.0, 0.05, 0.2]), pick(["uniform", "skew"])
-        same = pick([False] * 5 + [True])
-        n, m = pick(sizes), pick(sizes)
-        gone = pick(missing)
-        reference = side(2 * i, n, shape, scale, 0.0, step, gone)
-        current = side(2 * i + 1, m, shape, scale * pick([1.0, 1.0, 1.25]), shift * scale, step, pick(missing))
-        if same:
-            current = dict(reference)
-        yield {"reference": reference, "current": current, "whole": whole, "levels": levels}
+        yield random_pair(i, pick, lambda: pick(sizes), ["uniform", "bell", "skew", "heavy"], [0.0, 0.0, 0.0, 0.1, 0.5])
     plain = {"whole": False, "levels": False}
     for i, (n, m, shift, step) in enumerate([
         (200_000, 200_000, 0.01, 0), (200_000, 1, 0.0, 0), (3, 200_000, 0.5, 0), (200_000, 1_000, 0.1, 0),
@@ -145,13 +171,26 @@ def specifications():
     yield {"reference": side(994, 2_000, "constant"), "current": side(995, 70, "bell"), **plain}
 
 
+def judged(spec):
+    found = expected(spec)
+    return json.dumps({**spec, "expected": found}, separators=(",", ":")) if found else None
+
+
 def main():
-    pairs = []
-    for spec in specifications():
-        found = expected(spec)
-        if found:
-            pairs.append({**spec, "expected": found})
-    print("[\n" + ",\n".join(json.dumps(p, separators=(",", ":")) for p in pairs) + "\n]")
+    parser = argparse.ArgumentParser(description="Pairs of samples, and what SciPy and Evidently say of them.")
+    parser.add_argument("--pairs", type=int, help="so many random pairs instead of the stored ones")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if options.pairs:
+        specs = list(random_specifications(options.pairs, options.seed))
+    else:
+        specs = list(specifications())
+    with multiprocessing.Pool() as pool:
+        pairs = [pair for pair in pool.imap(judged, specs, chunksize=8) if pair]
+    name = os.environ.get("TABWRIGHT_GOLDEN_PAIRS")
+    with open(name, "w") if name else sys.stdout as out:
+        out.write("[\n" + ",\n".join(pairs) + "\n]\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
