@@ -1,5 +1,6 @@
 //! The commands and their flags. Flags that set a configuration key are made from the table of keys.
 
+mod monitor;
 mod project;
 mod serve;
 mod store;
@@ -45,6 +46,7 @@ pub(crate) fn command() -> Command {
         .subcommand(evaluate())
         .subcommand(check())
         .subcommand(drift())
+        .subcommand(monitor::monitor())
         .subcommand(profile())
         .subcommand(show())
         .subcommand(card())

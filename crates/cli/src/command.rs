@@ -10,6 +10,7 @@ mod gc;
 mod init;
 mod keep;
 mod models;
+mod monitor;
 mod predict;
 mod profile;
 mod recording;
@@ -48,6 +49,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("check", matches)) => check::run(matches),
         Some(("profile", matches)) => profile::run(matches),
         Some(("drift", matches)) => drift::run(matches),
+        Some(("monitor", matches)) => monitor::run(matches),
         Some(("show", matches)) => show::run(matches),
         Some(("card", matches)) => card::run(matches),
         Some(("runs", matches)) => runs::run(matches),

@@ -115,6 +115,17 @@ impl AlertRun {
         })
     }
 
+    /// How rules stood when they were last judged, in the order of the rules; those that never were are left out. Takes no lock and judges
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`AlertRun::open`], but for the lock.
+    pub fn standing(folder: &Path, model: &str, rules: &[Rule]) -> Result<Vec<Alert>> {
+        let kept = file::read(&folder.join(file::FILE), model)?;
+        let judged = rules.iter().filter_map(|rule| Some((rule, kept.get(&rule.name)?)));
+        Ok(judged.filter(|(_, kept)| kept.last.is_some()).map(|(rule, kept)| kept.alert(rule, model, None)).collect())
+    }
+
     /// Notes that somebody got a message.
     pub fn told(&mut self, message: &Message) {
         for alert in &message.alerts {
@@ -155,8 +166,10 @@ impl AlertRun {
             (kept.state, kept.last, event) = (judged.state, Some(reading), Some(judged.event));
             windows += 1;
         }
-        let since = kept.state.firing.as_ref().map(|firing| firing.since);
-        let alert = Alert::now(rule, &self.model, kept.last.as_ref(), since, event);
+        if problem.is_none() && kept.begun(rule, readings, (end, now)) {
+            event = Some(alert::Event::Fired);
+        }
+        let alert = kept.alert(rule, &self.model, event);
         Judged { alert, windows, passed_over, problem }
     }
 
@@ -203,7 +216,36 @@ pub fn backtest(
     Ok(alert::backtest(rule, &history.collect::<Result<Vec<_>>>()?, periods))
 }
 
+/// Entries of a window that is not whole from which on shares of them are believed.
+const ENOUGH: u64 = 30;
+
 impl Kept {
+    fn alert(&self, rule: &Rule, model: &str, event: Option<alert::Event>) -> Alert {
+        let since = self.state.firing.as_ref().map(|firing| firing.since);
+        Alert::now(rule, model, self.last.as_ref(), since, event)
+    }
+
+    /// Looks at the window that has begun and is not whole: what breaks the bound already need not wait for its end. It is judged again
+    /// when it is whole. A volume cannot be judged so, nor a rule that asks for several windows, nor few entries.
+    fn begun(&mut self, rule: &Rule, readings: &mut dyn Readings, window: (Micros, Micros)) -> bool {
+        let is_early = rule.fire_after == 1 && rule.delay == 0 && rule.measure != Measure::Volume && self.state.firing.is_none();
+        if !is_early || window.0 >= window.1 {
+            return false;
+        }
+        let Ok(reading) = readings.read(rule.measure, window).map(settled) else { return false };
+        if reading.n < ENOUGH && rule.measure != Measure::Lost {
+            return false;
+        }
+        let judged = alert::judge(rule, &self.state, &reading);
+        if judged.event != alert::Event::Fired {
+            return false;
+        }
+        let whole = self.state.judged;
+        (self.state, self.last) = (judged.state, Some(reading));
+        self.state.judged = whole;
+        true
+    }
+
     /// Begins afresh where the rule of this name was another.
     fn begin(&mut self, rule: &Rule) {
         let is_same =

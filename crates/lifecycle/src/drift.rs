@@ -15,12 +15,14 @@ use tabwright_monitor::{DriftOptions, DriftReport};
 use crate::answer::expected_columns;
 use crate::error::{Error, Result};
 
+pub(crate) use page::columns_of;
+
 /// What rows are held against.
 #[derive(Debug, Clone, Copy)]
 pub enum Against<'a> {
     /// Files, globs, folders.
     Files(&'a [String]),
-    /// The summaries that a model carries.
+    /// The reference rows that a model carries, or its summaries where it has none.
     Model(&'a Artifact),
 }
 
@@ -59,8 +61,9 @@ pub struct Drifted {
 pub fn compare(request: &DriftRequest<'_>, context: Context<'_>) -> Result<Drifted> {
     let mut read = request.read.clone();
     if let Against::Model(artifact) = request.against {
-        if request.whole {
-            let message = "a model carries no rows: the rows as a whole can be told apart from those of a file only";
+        if request.whole && artifact.reference().is_none() {
+            let message = "this model carries no rows (`train --keep-reference N` keeps some): the rows as a whole can be told apart from \
+                           those of a file only";
             return Err(Error::Config(message.into()));
         }
         let signature = artifact.model().signature();
@@ -76,15 +79,17 @@ pub fn compare(request: &DriftRequest<'_>, context: Context<'_>) -> Result<Drift
             mark_identifiers(&mut reference, &mut current);
             Some(reference)
         }
-        Against::Model(_) => None,
+        Against::Model(artifact) => artifact.reference().cloned(),
     };
     context.observer.event(Event::Phase { name: "comparing", steps: None });
     let report = match (&reference, request.against) {
+        (Some(rows), Against::Model(artifact)) => {
+            let options = of_inputs(artifact, &request.options);
+            drift(Reference::Rows(View::all(rows)), View::all(&current), &options)
+        }
         (Some(rows), _) => drift(Reference::Rows(View::all(rows)), View::all(&current), &request.options),
         (None, Against::Model(artifact)) => {
-            let mut options = request.options.clone();
-            let read = || expected_columns(artifact.model()).into_iter().map(|(name, _)| name).collect();
-            options.columns.get_or_insert_with(read);
+            let options = of_inputs(artifact, &request.options);
             drift(Reference::Summaries(&artifact.evidence.summaries), View::all(&current), &options)
         }
         (None, Against::Files(_)) => unreachable!("invariant: the files of a reference were read"),
@@ -99,6 +104,14 @@ pub fn compare(request: &DriftRequest<'_>, context: Context<'_>) -> Result<Drift
     let mut report = report?;
     report.drift |= whole.as_ref().is_some_and(|apart| apart.drift);
     Ok(Drifted { report, whole, warnings })
+}
+
+/// The inputs of a model are compared, unless columns are named.
+fn of_inputs(artifact: &Artifact, options: &DriftOptions) -> DriftOptions {
+    let mut options = options.clone();
+    let read = || expected_columns(artifact.model()).into_iter().map(|(name, _)| name).collect();
+    options.columns.get_or_insert_with(read);
+    options
 }
 
 fn table(sources: &[String], read: &ReadOptions, context: Context<'_>) -> Result<(Table, Vec<Warning>)> {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tabwright_core::metric::{DEFAULT_THRESHOLD, Predictions};
 use tabwright_core::rows::BLOCK_ROWS;
-use tabwright_core::{Kind, Rows, Schema, Task, numeric};
+use tabwright_core::{Block, Kind, Rows, Schema, Task, numeric};
 
 use crate::error::{Error, Result};
 use crate::pipeline::{Pipeline, Scratch, SlotType};
@@ -264,6 +264,15 @@ pub struct Scorer<'a> {
 }
 
 impl Scorer<'_> {
+    /// The columns of a block that the model reads, in its order: what a log keeps, and what [`Model::scorer`] takes.
+    ///
+    /// # Errors
+    /// Never, for a block of the schema that this was bound to.
+    pub fn inputs(&self, block: &Block) -> Result<Block> {
+        let columns = self.positions.iter().map(|&position| block.column(position).clone()).collect();
+        Block::new(columns, block.n_rows()).map_err(|e| Error::Invalid(e.to_string()))
+    }
+
     /// Predicts rows, in parallel over blocks of rows: for binary the probability of the positive label, for
     /// multiclass `(n_rows, n_classes)` probabilities, for regression the number.
     ///

@@ -72,7 +72,7 @@ pub use join::{Join, JoinCounts, LabelledChunk, UnknownLabels};
 pub use label::{Label, LabelLog, LabelRecord, LabelValue, Labels};
 pub use log::PredictionLog;
 pub use loss::Loss;
-pub use read::{CHUNK_ROWS, Chunk, Chunks, Damage, ReadRequest};
+pub use read::{CHUNK_ROWS, Chunk, Chunks, Damage, Extent, ReadRequest};
 pub use retain::{FreedPredictions, KEPT_FOR, Retention};
 pub use schema::{LogColumn, LogSchema, Outputs};
 pub use writer::{Durable, LogOptions, LogState};
@@ -134,6 +134,15 @@ impl Predictions {
     pub fn schema(&self, version: &str) -> Result<Option<LogSchema>> {
         check_version(version)?;
         read::newest_schema(&self.folder.join(version))
+    }
+
+    /// How much is logged of a version, and from when to when.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn extent(&self, version: &str) -> Result<Extent> {
+        check_version(version)?;
+        read::extent(&self.folder.join(version))
     }
 
     /// Begins to log predictions of a version: its number, or what else names it.

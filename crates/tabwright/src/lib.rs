@@ -51,6 +51,40 @@
 //! # }
 //! ```
 //!
+//! # Log predictions
+//!
+//! A program that predicts by itself logs what it does; `tabwright monitor` then watches the model as it does one that is served.
+//!
+//! ```
+//! use tabwright::monitoring::{LoggedInputs, Logger};
+//! use tabwright::store::predictions::{LogOptions, Predictions, ReadRequest};
+//! use tabwright::store::{Home, time};
+//! use tabwright::{Config, Context, Example, Registry, Rows, example, train_table};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let mut config = Config::default();
+//! # config.data.target = "price".into();
+//! # config.train.candidates = vec!["ridge".into()];
+//! # let table = example(Example::Houses, 300, 42);
+//! # let artifact = train_table(table, &config, &Registry::default(), &Default::default(), Context::silent())?.artifact;
+//! # let folder = tempfile::tempdir()?;
+//! # let home = Home::at(folder.path().join(".tabwright"));
+//! let model = artifact.model();
+//! let logger = Logger::open(&home, ("houses", "1"), &artifact, &LoggedInputs::All, LogOptions::default())?;
+//!
+//! let new = example(Example::Houses, 3, 7);
+//! let input = model.bind(new.schema())?.inputs(new.block())?;
+//! let prediction = model.scorer().predict(Rows::all(&input));
+//! let ids = logger.log_prediction(model, &input, &prediction, time::now())?;
+//! logger.close()?;
+//!
+//! let log = Predictions::of(&home, "houses")?;
+//! let chunk = log.read(&ReadRequest::window(0, i64::MAX))?.next().expect("three were logged")?;
+//! assert_eq!(chunk.ids().get(0), Some(ids[0].as_str()));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! More in the crate's `examples` folder: a churn classifier, a house-price regressor, a candidate of one's own, a
 //! pipeline by itself, and runs that are recorded.
 
@@ -73,7 +107,7 @@ pub use tabwright_lifecycle::example::{Example, generate as example};
 pub use tabwright_lifecycle::file::load;
 pub use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
 pub use tabwright_lifecycle::train::{Surroundings, Trained, read_table, save, train, train_table};
-pub use tabwright_lifecycle::{card, check, compare, diff, drift, evaluate, profile, record, registry};
+pub use tabwright_lifecycle::{alert, card, check, compare, diff, drift, evaluate, monitor as monitoring, notify, profile, record, registry};
 pub use tabwright_model::artifact::Artifact;
 pub use tabwright_model::model::{Link, Model, Predictor, Scorer, Signature};
 pub use tabwright_model::{FeatureColumn, Features, Linear, Pipeline, Scratch, Trees};

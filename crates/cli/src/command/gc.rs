@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use serde_json::json;
+use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::error::Error;
+use tabwright_store::predictions::{Predictions, Retention};
 use tabwright_store::{Cleaning, Freed, time};
 
 use super::configuration;
@@ -19,14 +21,44 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let span = matches.get_one::<String>("older-than").map_or("", String::as_str);
     let older_than = time::parse_span(span).map_err(|e| Failure::usage(format!("--older-than: {e}")))?;
     let asked = Cleaning { older_than, dry_run: matches.get_flag("dry-run") };
-    let home = OpenHome::expect(&configuration(matches, true)?)?;
+    let config = configuration(matches, true)?;
+    let home = OpenHome::expect(&config)?;
     home.store.check_writable().map_err(Error::from)?;
     let freed = home.wait(home.store.free(&asked, &home::user()))?;
+    let logs = free_logs(&config, asked.dry_run)?;
     match matches.get_flag("json") {
-        true => screen::print_json(&document(&freed, asked.dry_run))?,
-        false => screen::print(&shown(&freed, span, asked.dry_run))?,
+        true => {
+            let mut json = document(&freed, asked.dry_run);
+            json["predictions"] = json!({ "days": logs.0, "bytes": logs.1 });
+            screen::print_json(&json)?;
+        }
+        false => {
+            let mut text = shown(&freed, span, asked.dry_run);
+            if logs.0 > 0 {
+                let days = screen::counted(logs.0, "day");
+                text += &format!("Predictions older than {} (log.keep): {days}, {}\n", config.log.keep, screen::bytes(logs.1));
+            }
+            screen::print(&text)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes files of what was logged, and frees what [log] keeps no longer: days, and bytes.
+fn free_logs(config: &Config, dry_run: bool) -> Result<(usize, u64), Failure> {
+    let (home, now) = (home::locate()?, time::now());
+    let retention = Retention { dry_run, ..config.log.retention(now)? };
+    let (mut days, mut bytes) = (0, 0);
+    for model in Predictions::models(&home).map_err(Error::from)? {
+        let log = Predictions::of(&home, &model).map_err(Error::from)?;
+        if !dry_run {
+            log.compact(now).map_err(Error::from)?;
+        }
+        let freed = log.retain(&retention).map_err(Error::from)?;
+        days += freed.days.len();
+        bytes += freed.bytes;
+    }
+    Ok((days, bytes))
 }
 
 fn document(freed: &Freed, dry_run: bool) -> serde_json::Value {

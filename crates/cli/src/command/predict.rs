@@ -9,7 +9,8 @@ use clap::ArgMatches;
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::monitor::logger::names_of_file;
 use tabwright_lifecycle::predict::{LogTarget, OnError, PredictOptions, predict};
-use tabwright_store::{Reference, Version};
+use tabwright_store::predictions::Predictions;
+use tabwright_store::{Reference, Version, time};
 
 use super::{configuration, context, is_left_by_its_reader, load_named, say_warnings, stop_on_signal, texts};
 use crate::error::Failure;
@@ -51,6 +52,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let done = done?;
+    if let Some(target) = &options.log {
+        // So that any tool can read it at once.
+        let log = Predictions::of(&target.home, &target.name).and_then(|log| log.compact(time::now()));
+        log.map_err(tabwright_lifecycle::Error::from)?;
+    }
     say_warnings(&done.warnings, &on_screen);
     if json {
         screen::print_json(&serde_json::json!({

@@ -27,6 +27,8 @@ mod serving;
 #[cfg(unix)]
 mod soak;
 mod tokens;
+#[cfg(unix)]
+mod watching;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -95,7 +95,8 @@ fn lock(folder: &Path, model: &str) -> Result<File> {
     }
 }
 
-fn read(path: &Path, model: &str) -> Result<BTreeMap<String, Kept>> {
+/// Reads a state; nothing where there is none.
+pub(super) fn read(path: &Path, model: &str) -> Result<BTreeMap<String, Kept>> {
     let refuse = |why: &str| {
         Err(Error::Data(format!(
             "{}: this is not the state of the alerts of {model}: {why}; move it away, and every rule begins afresh (what goes on is \

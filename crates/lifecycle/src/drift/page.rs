@@ -1,6 +1,7 @@
 //! Drift as a document, for the screen and for a page.
 
 use tabwright_core::numeric;
+use tabwright_monitor::DriftReport;
 use tabwright_monitor::drift::ColumnDrift;
 use tabwright_report::document::{Document, Section, Table};
 use tabwright_report::ranking::{Ranked, bars};
@@ -14,7 +15,7 @@ const SHOWN: usize = 30;
 impl Drifted {
     /// What was found, as a document. `names` are those of the reference and of the current rows.
     pub fn document(&self, names: [&str; 2]) -> Document {
-        let mut sections = vec![self.columns_section()];
+        let mut sections = vec![columns_of(&self.report, "Columns")];
         sections.extend(self.whole_section());
         sections.extend(self.findings_section());
         sections.push(self.next_section());
@@ -38,39 +39,6 @@ impl Drifted {
             counted(current, "row"),
             counted(reference, "row"),
         )
-    }
-
-    fn columns_section(&self) -> Section {
-        let mut section = Section::new("Columns");
-        let header =
-            ["column", "kind", "test", "statistic", "p-value", "threshold", "missing before", "missing now", "drift"];
-        let mut table = Table::of_texts(&header);
-        let columns = by_weight(&self.report.columns);
-        for column in &columns {
-            let or_dash = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
-            table.row(vec![
-                column.column.clone(),
-                column.kind.name().to_owned(),
-                column.test.map_or("–", |test| test.name()).to_owned(),
-                or_dash(column.statistic),
-                or_dash(column.adjusted_p_value.or(column.p_value)),
-                or_dash(column.threshold),
-                percent(missing_share(column, 0)),
-                percent(missing_share(column, 1)),
-                if column.drift { "yes" } else { "no" }.to_owned(),
-            ]);
-        }
-        section.table(table);
-        let notes: Vec<String> = self.report.columns.iter().filter_map(note).collect();
-        if !notes.is_empty() {
-            section.list(notes);
-        }
-        let ranked: Vec<Ranked> = columns.iter().filter_map(|column| ranked(column)).take(SHOWN).collect();
-        if !ranked.is_empty() {
-            let title = "How far each column is on its way to drift: 1 is its threshold";
-            section.picture(title, bars(title, &ranked));
-        }
-        section
     }
 
     fn whole_section(&self) -> Option<Section> {
@@ -111,6 +79,40 @@ impl Drifted {
         section.list(steps.iter().map(|step| (*step).to_owned()).collect());
         section
     }
+}
+
+/// Each column, in a table and a picture.
+pub(crate) fn columns_of(report: &DriftReport, title: &str) -> Section {
+    let mut section = Section::new(title);
+    let header =
+        ["column", "kind", "test", "statistic", "p-value", "threshold", "missing before", "missing now", "drift"];
+    let mut table = Table::of_texts(&header);
+    let columns = by_weight(&report.columns);
+    for column in &columns {
+        let or_dash = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
+        table.row(vec![
+            column.column.clone(),
+            column.kind.name().to_owned(),
+            column.test.map_or("–", |test| test.name()).to_owned(),
+            or_dash(column.statistic),
+            or_dash(column.adjusted_p_value.or(column.p_value)),
+            or_dash(column.threshold),
+            percent(missing_share(column, 0)),
+            percent(missing_share(column, 1)),
+            if column.drift { "yes" } else { "no" }.to_owned(),
+        ]);
+    }
+    section.table(table);
+    let notes: Vec<String> = report.columns.iter().filter_map(note).collect();
+    if !notes.is_empty() {
+        section.list(notes);
+    }
+    let ranked: Vec<Ranked> = columns.iter().filter_map(|column| ranked(column)).take(SHOWN).collect();
+    if !ranked.is_empty() {
+        let title = "How far each column is on its way to drift: 1 is its threshold";
+        section.picture(title, bars(title, &ranked));
+    }
+    section
 }
 
 /// The share of the rows of one side without a value.

@@ -11,7 +11,8 @@ use tabwright_model::contract::RowFlags;
 use tabwright_model::model::Model;
 use tabwright_store::Home;
 use tabwright_store::predictions::{
-    Durable, Entries, LogColumn, LogOptions, LogSchema, LogState, Outputs, PredictionLog, Predictions, hash_rows,
+    Durable, Entries, LogColumn, LogOptions, LogSchema, LogState, Outputs, PredictionLog, Predictions, fresh_id,
+    hash_rows,
 };
 use tabwright_store::time::Micros;
 
@@ -157,6 +158,30 @@ impl Logger {
     /// As [`Logger::append`], and if nothing can be written.
     pub fn import(&self, model: &Model, rows: &LoggedRows<'_>) -> Result<()> {
         Ok(self.with_entries(model, rows, |entries| self.log.import(entries))?)
+    }
+
+    /// Logs what was predicted for some rows at a time, and gives the ids that it made for them: labels come by these. For programs that
+    /// predict on their own; the rest of what a log knows is in [`Logger::append`].
+    ///
+    /// # Errors
+    /// As [`Logger::append`], and if the system gives no random numbers.
+    pub fn log_prediction(&self, model: &Model, input: &Block, prediction: &Scores, time: Micros) -> Result<Vec<String>> {
+        let prefix = fresh_id()?;
+        let made: Vec<String> = (0..input.n_rows()).map(|row| format!("{prefix}-{row}")).collect();
+        let ids: Vec<&str> = made.iter().map(String::as_str).collect();
+        let rows = LoggedRows {
+            block: input,
+            scores: prediction,
+            threshold: model.threshold(),
+            bad: &[],
+            ids: &ids,
+            times: &[time],
+            latency: None,
+            alias: None,
+            flag: "",
+        };
+        self.append(model, &rows)?;
+        Ok(made)
     }
 
     /// Answers when all that was logged before is on disk.

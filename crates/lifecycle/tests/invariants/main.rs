@@ -7,6 +7,7 @@ mod live;
 mod one_road;
 mod same_bytes;
 mod streaming;
+mod year;
 
 use tabwright_core::{Context, Table};
 use tabwright_learn::candidate::Registry;

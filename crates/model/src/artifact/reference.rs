@@ -11,6 +11,7 @@ use tabwright_core::{Category, Column, Field, Kind, Levels, Schema, Table};
 
 use super::tensors::{Tensor, Tensors};
 use crate::error::{Error, Result};
+use crate::model::Model;
 
 /// What the names of its tensors begin with.
 const NAME: &str = "reference";
@@ -77,12 +78,16 @@ fn in_order(category: &Category) -> (Vec<u32>, Levels) {
 /// Reads rows back.
 ///
 /// # Errors
-/// [`Error::Invalid`] if columns have other lengths, or codes without a level.
-pub(super) fn load(stored: &Value, tensors: &mut Tensors) -> Result<Table> {
+/// [`Error::Invalid`] if they are not rows of the inputs of the model: other columns, other lengths, codes without a level.
+pub(super) fn load(stored: &Value, model: &Model, tensors: &mut Tensors) -> Result<Table> {
     let invalid = |what: &dyn std::fmt::Display| Error::Invalid(format!("its reference rows: {what}"));
     let columns: Vec<StoredColumn> =
         serde_json::from_value(stored["columns"].clone()).map_err(|e| invalid(&e))?;
     let n_rows = stored["rows"].as_u64().ok_or_else(|| invalid(&"their number is missing"))?;
+    let inputs = model.pipeline().inputs();
+    if columns.len() != inputs.len() || columns.iter().zip(inputs).any(|(own, input)| own.name != input.name) {
+        return Err(invalid(&"their columns are not the inputs of the model"));
+    }
     let mut fields = Vec::with_capacity(columns.len());
     let mut values = Vec::with_capacity(columns.len());
     for (i, column) in columns.into_iter().enumerate() {
@@ -104,9 +109,18 @@ pub(super) fn load(stored: &Value, tensors: &mut Tensors) -> Result<Table> {
         if loaded.len() as u64 != n_rows {
             return Err(invalid(&"their columns have other lengths"));
         }
+        let fits = match (column.kind, &loaded) {
+            (kind, Column::Float(_) | Column::Integer(_)) => !matches!(kind, Kind::Timestamp | Kind::Text),
+            (kind, Column::Timestamp(_)) => kind == Kind::Timestamp,
+            (kind, Column::Category(_)) => kind.is_coded(),
+        };
+        if !fits {
+            return Err(invalid(&format!("the column `{}` holds no {} values", column.name, column.kind.name())));
+        }
         fields.push(Field::feature(column.name, column.kind));
         values.push(loaded);
     }
     let schema = Schema::new(fields).map_err(|e| invalid(&e))?;
+    model.bind(&schema).map_err(|e| invalid(&e))?;
     Table::new(schema, values).map_err(|e| invalid(&e))
 }

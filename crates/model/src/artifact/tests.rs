@@ -1,7 +1,7 @@
 //! A model file believes nothing: every flipped bit, every truncation and every hostile manifest is refused.
 
 use serde_json::{Value, json};
-use tabwright_core::{Kind, Task};
+use tabwright_core::{Category, Column, Field, Kind, Schema, Table, Task};
 
 use super::*;
 use crate::Linear;
@@ -140,4 +140,43 @@ fn what_is_said_about_a_model_is_no_part_of_its_content() {
     let other = Artifact::new(small_model(), evidence, record);
     assert_eq!(one.content_id(), other.content_id());
     assert_ne!(one.to_bytes().unwrap(), other.to_bytes().unwrap());
+}
+
+fn with_reference() -> Artifact {
+    let fields = vec![Field::feature("x", Kind::Float), Field::feature("c", Kind::Categorical)];
+    let words = Category::from_strings([Some("b"), None, Some("a"), Some("b")]);
+    let columns = vec![Column::Float(vec![0.5, f64::NAN, -1.0, 3.0]), Column::Category(words)];
+    let rows = Table::new(Schema::new(fields).unwrap(), columns).unwrap();
+    Artifact::new(small_model(), Evidence::default(), Record::default()).with_reference(rows)
+}
+
+#[test]
+fn reference_rows_come_back_and_are_no_part_of_the_content() {
+    let artifact = with_reference();
+    assert_eq!(artifact.content_id(), content_id(&small_model()));
+    let bytes = artifact.to_bytes().unwrap();
+    let read = Artifact::from_bytes(&bytes).unwrap();
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    let rows = read.reference().unwrap();
+    let Column::Category(words) = rows.column(1) else { panic!("levels") };
+    assert_eq!((rows.n_rows(), words.get(0), words.get(1), words.get(2)), (4, Some("b"), None, Some("a")));
+    assert!(rows.column(0).is_missing(1) && rows.column(0).number(3) == 3.0);
+    assert!(Artifact::from_bytes(&small_bytes()).unwrap().reference().is_none());
+    for position in (0..bytes.len()).step_by(7) {
+        let mut flipped = bytes.clone();
+        flipped[position] ^= 1;
+        assert!(Artifact::from_bytes(&flipped).is_err(), "byte {position}");
+    }
+}
+
+#[test]
+fn reference_rows_of_another_model_are_refused() {
+    for (stored, says) in [
+        (json!({"rows": 0, "columns": []}), "not the inputs of the model"),
+        (json!({"rows": 0, "columns": [{"name": "x", "kind": "float", "values": "run"}]}), "reference rows"),
+        (json!({"columns": [{"name": "x", "kind": "float", "values": "float"}, {"name": "c", "kind": "categorical", "values": "category"}]}), "number"),
+    ] {
+        let error = Artifact::from_bytes(&forged(|m| m["reference"] = stored)).unwrap_err().to_string();
+        assert!(error.contains(says), "{says}: {error}");
+    }
 }

@@ -159,6 +159,9 @@ fn responses(route: &Route, settings: &Changing) -> Value {
     refuse("415", "Rows do not come in this type.");
     refuse("406", "No answer of this type can be given.");
     refuse("409", "It cannot be done as things are.");
+    if route.operation == "labels" {
+        refuse("422", "A label cannot be one; the message says which.");
+    }
     if route.operation == "predict" {
         let schema = json!({"anyOf": [
             {"$ref": "#/components/schemas/Error"},
@@ -252,6 +255,18 @@ fn body(route: &Route, model: Option<(usize, &Entry)>) -> Option<Value> {
                 "outputs": {"type": "array", "items": {"type": "object"}},
             }},
         }}),
+        "labels" => json!({"application/json": {
+            "schema": {"type": "object", "required": ["labels"], "properties": {
+                "labels": {"type": "array", "minItems": 1, "items": {
+                    "type": "object", "required": ["id", "label"], "additionalProperties": false, "properties": {
+                        "id": {"type": "string", "description": "The id of the prediction."},
+                        "label": label(entry),
+                        "time": {"type": "string", "format": "date-time", "description": "When it was true."},
+                    },
+                }},
+            }},
+            "example": {"labels": [{"id": "order-7", "label": label_example(entry)}]},
+        }}),
         "canary" => json!({"application/json": {
             "schema": {"type": "object", "required": ["share"], "properties": {
                 "share": {"type": "number", "minimum": 0, "maximum": 1},
@@ -260,6 +275,24 @@ fn body(route: &Route, model: Option<(usize, &Entry)>) -> Option<Value> {
         }}),
         _ => return None,
     })
+}
+
+/// What a label can be.
+fn label(entry: &Entry) -> Value {
+    match entry.main.labels.is_empty() {
+        true => json!({"type": "number"}),
+        false => json!({"enum": labels(entry)}),
+    }
+}
+
+fn label_example(entry: &Entry) -> Value {
+    labels(entry).into_iter().next_back().unwrap_or_else(|| json!(1.5))
+}
+
+/// The classes of a model, as predictions have them.
+fn labels(entry: &Entry) -> Vec<Value> {
+    let labels = entry.main.labels.iter();
+    labels.map(|label| serde_json::from_str(label).unwrap_or_else(|_| json!(label))).collect()
 }
 
 /// The columns of a model as a schema.

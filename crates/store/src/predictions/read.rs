@@ -269,6 +269,36 @@ pub(super) fn times_of(block: &Block) -> &[Micros] {
     }
 }
 
+/// How much is logged of a version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extent {
+    /// Entries; an id that is there twice is counted twice.
+    pub entries: u64,
+    /// The first and the last of their times.
+    pub span: Option<(Micros, Micros)>,
+    /// What could not be read.
+    pub damage: Vec<Damage>,
+}
+
+pub(super) fn extent(folder: &Path) -> Result<Extent> {
+    let mut extent = Extent::default();
+    let _reading = lock_for_reading(folder);
+    let mut damage = Vec::new();
+    for source in source::of_window(folder, 0, Micros::MAX, &mut damage)? {
+        let read = source.for_each_id(&mut |_, at, _| {
+            extent.entries += 1;
+            let (first, last) = extent.span.unwrap_or((at, at));
+            extent.span = Some((first.min(at), last.max(at)));
+        });
+        if let Err(error) = read {
+            Damage::note(&mut damage, source.path(), &error);
+        }
+    }
+    extent.damage = damage;
+    Ok(extent)
+}
+
 /// What the newest file of a version has.
 pub(super) fn newest_schema(folder: &Path) -> Result<Option<LogSchema>> {
     let sources = source::of_window(folder, 0, Micros::MAX, &mut Vec::new())?;

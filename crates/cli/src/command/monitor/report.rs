@@ -1,0 +1,54 @@
+//! `tabwright monitor report`.
+
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use serde_json::json;
+use tabwright_lifecycle::alert::{AlertRun, Status};
+use tabwright_lifecycle::error::{Error, Exit};
+use tabwright_lifecycle::monitor::report::{ReportRequest, report};
+use tabwright_store::time;
+
+use super::{Default, Named, Watched, period};
+use crate::command::{configuration, write_report};
+use crate::error::Failure;
+use crate::screen;
+
+pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let output = matches.get_one::<String>("output").map_or("-", String::as_str);
+    if output != "-" && !output.ends_with(".md") && !output.ends_with(".html") {
+        return Err(Failure::usage(format!("{output}: a report is written as .md or .html")));
+    }
+    let config = configuration(matches, true)?;
+    let watched = Watched::find(matches, &config, Default::Logged)?;
+    let now = time::now();
+    let (from, to) = period::of(matches, now)?;
+    let named = Named::read(matches, &config, to)?;
+    let request = ReportRequest {
+        artifact: watched.artifact.as_ref(),
+        against: named.against(),
+        ..ReportRequest::new(&watched.log, &watched.version, (from, to), &config)
+    };
+    let labels = watched.log.labels(i64::MAX).map_err(Error::from)?;
+    let rules = config.alerts.rules(&config.monitor)?;
+    let alerts = AlertRun::standing(watched.log.folder(), watched.log.model(), &rules)?;
+    let report = report(&request, &labels, alerts)?;
+    let document = report.document();
+    let is_written = output != "-";
+    if is_written {
+        let content = if output.ends_with(".html") { document.to_html() } else { document.to_markdown() };
+        write_report(output, &content)?;
+    }
+    if matches.get_flag("json") {
+        let mut json = json!(report);
+        json["report"] = json!(Some(output).filter(|_| is_written));
+        screen::print_json(&json)?;
+    } else if is_written {
+        screen::print(&format!("{}\nReport: {output}\n", document.lead))?;
+    } else {
+        screen::print(&screen::in_text(&document))?;
+    }
+    let is_bad = report.drift.as_ref().is_some_and(|drift| drift.drift)
+        || report.alerts.iter().any(|alert| alert.status == Status::Firing);
+    Ok(if matches.get_flag("gate") && is_bad { ExitCode::from(Exit::Verdict as u8) } else { ExitCode::SUCCESS })
+}
