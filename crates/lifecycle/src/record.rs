@@ -294,3 +294,18 @@ impl RecordFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_configuration_says_of_a_webhook_only_whose_it_is() {
+        let mut config = Config::default();
+        config.alerts.webhook = "https://hooks.example/T0/geheim?key=geheim".into();
+        config.alerts.email.password = "geheim".into();
+        let about = About { run_id: "r".into(), started: 0, ended: 0, surroundings: Map::new() };
+        let info = begun(TRAIN, &config, &[], &about).info.to_string();
+        assert!(info.contains("https://hooks.example") && !info.contains("geheim"), "{info}");
+    }
+}
