@@ -37,6 +37,7 @@ fn report() -> Command {
         .arg(model());
     with_watching(period(command, "7d"))
         .arg(against())
+        .arg(list("slice", "COL", "Tells quality by the most frequent levels of these inputs, beside [registry.slices]"))
         .arg(gate("Exit code 4 if there is drift or an alert"))
         .arg(output("Where the report goes: .md, or .html with pictures"))
         .arg(json())

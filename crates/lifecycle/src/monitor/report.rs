@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use serde::Serialize;
-use tabwright_core::{Column, RowSet, Table, Task, View, Warning};
+use tabwright_core::{Column, RowSet, Table, Task, View, Warning, suggest};
 use tabwright_model::artifact::Artifact;
 use tabwright_monitor::DriftReport;
 use tabwright_monitor::performance::{Answered, PerformanceOptions, PerformanceReport, Slice, performance};
@@ -19,7 +19,7 @@ use tabwright_store::time::{self, Micros};
 use super::window::{HOUR, MOST_ROWS, Window, WindowRequest};
 use crate::alert::Alert;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::labels::Labels as TaskLabels;
 use crate::slice;
 
@@ -46,6 +46,8 @@ pub struct ReportRequest<'a> {
     pub against: Against<'a>,
     /// How drift is judged, and which slices there are.
     pub config: &'a Config,
+    /// Columns by whose most frequent levels quality is told, beside the slices of the configuration.
+    pub slice_by: &'a [String],
     /// Entries that are held in memory; of more, a sample is.
     pub most_rows: usize,
 }
@@ -61,6 +63,7 @@ impl<'a> ReportRequest<'a> {
             to,
             against: Against::Model,
             config,
+            slice_by: &[],
             most_rows: MOST_ROWS,
         }
     }
@@ -443,7 +446,10 @@ fn judged(
     }
     let predictions = window.held.scores(task);
     let answered = Answered { task, predictions: &predictions, labels: &labels, times: Some(&window.held.times) };
-    let slices = slices(&window.held.inputs, request.config, findings);
+    let mut slices = slices(&window.held.inputs, request.config, findings);
+    for column in request.slice_by {
+        slices.extend(by_levels(&window.held.inputs, column)?);
+    }
     // Days as long as they are few enough to look at.
     let span = window.span.map_or(0, |(first, last)| last - first);
     let length = if span > 90 * DAY { 7 * DAY } else { DAY };
@@ -453,6 +459,22 @@ fn judged(
         ..PerformanceOptions::default()
     };
     Ok((Some(performance(&answered, &slices, &options)?), unknown))
+}
+
+/// A slice for each of the most frequent levels of a column.
+fn by_levels(inputs: &Table, column: &str) -> Result<Vec<Slice>> {
+    /// Levels that are told.
+    const MOST: usize = 20;
+    match inputs.schema().position(column).map(|position| inputs.column(position)) {
+        Some(Column::Category(levels)) => Ok(Slice::by_level(column, levels, MOST)),
+        Some(_) => Err(Error::Config(format!(
+            "the column `{column}` holds no levels to slice by; a condition in [registry.slices] cuts numbers"
+        ))),
+        None => {
+            let near = suggest::did_you_mean(column, inputs.schema().names());
+            Err(Error::Config(format!("no input `{column}` is logged to slice by{near}")))
+        }
+    }
 }
 
 /// The slices of the configuration; those that cannot be cut are told.

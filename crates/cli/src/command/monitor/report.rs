@@ -10,7 +10,7 @@ use tabwright_lifecycle::monitor::report::{ReportRequest, report};
 use tabwright_store::time;
 
 use super::{Default, Named, Watched, period};
-use crate::command::{configuration, write_report};
+use crate::command::{configuration, texts, write_report};
 use crate::error::Failure;
 use crate::screen;
 
@@ -24,7 +24,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let now = time::now();
     let (from, to) = period::of(matches, now)?;
     let named = Named::read(matches, &config, to)?;
+    let slice_by = texts(matches, "slice");
     let request = ReportRequest {
+        slice_by: &slice_by,
         artifact: watched.artifact.as_ref(),
         against: named.against(),
         ..ReportRequest::new(&watched.log, &watched.version, (from, to), &config)
