@@ -84,7 +84,16 @@ fn lock(folder: &Path, model: &str) -> Result<File> {
     };
     let cannot = |source| Error::Write { path: path.clone(), what: "the alerts cannot be locked", source };
     let file = open().map_err(cannot)?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    // A program that is being started holds what its parent had open until it runs: that is no other run.
+    for _ in 0..20 {
+        if !matches!(locked, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => Ok(file),
         // Where there are no locks, only the user can see to it that there is one run at a time.
         Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => Ok(file),
