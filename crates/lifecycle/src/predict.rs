@@ -134,16 +134,16 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
     let scorer = model.scorer();
     let mut done = Predicted { warnings: stream.warnings().to_vec(), ..Predicted::default() };
     while let Some(block) = stream.next() {
-        let block = block?;
+        let block = block.map_err(|error| logged_already(log.as_ref(), error.into()))?;
         if context.cancel.is_cancelled() {
-            return Err(Error::Cancelled("no predictions were written".into()));
+            let error = Error::Cancelled("no predictions were written".into());
+            return Err(logged_already(log.as_ref(), error));
         }
         let bad = bad_rows(&block.bad);
         if let (OnError::Fail, Some(first)) = (&options.on_error, block.bad.first()) {
             let message = described(&stream, &block, first);
-            return Err(Error::Data(format!(
-                "{message}; mend the row, or use --on-error null or --on-error reject=FILE"
-            )));
+            let error = Error::Data(format!("{message}; mend the row, or use --on-error null or --on-error reject=FILE"));
+            return Err(logged_already(log.as_ref(), error));
         }
         name_rejects(&stream, &block, &mut done);
         let predictions = scorer.predict(Rows::all(&block.block));
@@ -170,6 +170,15 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
         done.warnings.push(Warning::general(Code::UnusableRows, message));
     }
     Ok(done)
+}
+
+/// An error that says how many rows before it are in the log: with ids of their own they are the same entries when they come again.
+fn logged_already(log: Option<&Logged>, error: Error) -> Error {
+    match (log.map_or(0, Logged::rows), error) {
+        (0, error) => error,
+        (rows, Error::Cancelled(why)) => Error::Cancelled(format!("{why}; {rows} rows are in the log")),
+        (rows, error) => Error::Data(format!("{error}; {rows} rows before it are in the log")),
+    }
 }
 
 /// A row that cannot be used: where it stands, and why.

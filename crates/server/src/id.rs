@@ -60,8 +60,10 @@ fn mixed(value: u64) -> u64 {
 
 /// The id that a caller gave in a header, if it can be one.
 pub(crate) fn given(value: Option<&HeaderValue>) -> Option<Arc<str>> {
+    // The number of a row follows it in the ids of predictions.
+    const NUMBER: usize = "-18446744073709551615".len();
     let text = value?.to_str().ok()?;
-    is_valid(text).then(|| text.into())
+    (is_valid(text) && text.len() + NUMBER <= LONGEST).then(|| text.into())
 }
 
 /// Whether a text can be an id: not empty, not long, without control characters.

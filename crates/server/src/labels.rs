@@ -1,5 +1,5 @@
-//! `POST /v1/models/{name}/labels`: what turned out to be true of predictions, by their ids. All labels of a request are taken in, or
-//! none; what is confirmed is on disk.
+//! `POST /v1/models/{name}/labels`: what turned out to be true of predictions, by their ids. All labels of a request are checked before
+//! one is taken in; what is confirmed is on disk.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +18,7 @@ use crate::model::Entry;
 use crate::native::{IN_MEMORY, Media, unreadable, utf8};
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
+use crate::work;
 
 /// Labels that are handed to the log at a time.
 const BATCH: usize = 50_000;
@@ -61,7 +62,7 @@ async fn run(call: Call) -> Answer<Response> {
     let catalog = call.app.catalog();
     let entry = Arc::clone(catalog.entry(call.name())?);
     let log = call.app.labels.of(&entry.main.name)?;
-    let Call { settings, parts, body, .. } = call;
+    let Call { app, settings, parts, body, .. } = call;
     let limits = &settings.limits;
     let media = match content_type(&parts.headers)?.as_deref() {
         None | Some("application/json" | "text/json" | "application/x-www-form-urlencoded") => Media::Json,
@@ -71,17 +72,18 @@ async fn run(call: Call) -> Answer<Response> {
             Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_type", message)
         })?,
     };
+    let mut turn = work::queue_rows(&app, limits)?;
     let now = time::now();
     let rules = rules(&entry);
     let labels = match media {
         Media::Json => {
-            let body = read_whole(&parts.headers, body, limits.body, limits.request_time).await?;
+            let body = turn.reading(read_whole(&parts.headers, body, limits.body, limits.request_time)).await?;
             let limits = limits.clone();
             apart(move || of_document(&body.unpack()?, &rules, &limits, now)).await?
         }
         Media::Rows(form) => {
             let sizes = (IN_MEMORY, limits.bulk_body);
-            let body = spool(&parts.headers, body, sizes, limits.request_time).await?;
+            let body = turn.reading(spool(&parts.headers, body, sizes, limits.request_time)).await?;
             let target = entry.main.model().signature().target.clone();
             let read = limits.reading(&ReadOptions { encoding: Some("utf-8".into()), ..ReadOptions::default() });
             apart(move || {

@@ -80,6 +80,13 @@ async fn of_document(call: Call, entry: &Arc<Entry>, options: Options, output: M
             (Arc::clone(&served), Arc::clone(&app), Arc::clone(entry), Arc::clone(&settings));
         move |_: &Going| {
             let document = Document::read(&served, &bytes, options, &settings.limits)?;
+            // What is refused is not logged.
+            if let Media::Rows(_) = output {
+                document.options.check_for_rows()?;
+            }
+            if document.options.explain.is_some() {
+                served.reasons()?;
+            }
             let predictions = served.predict(&document.rows.block);
             app.metrics.predicted(&served, document.rows.block.n_rows(), document.bad.len());
             let waiting = document.log(&served, &predictions, &origin);

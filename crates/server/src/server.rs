@@ -14,7 +14,7 @@ use crate::auth::Tokens;
 use crate::error::{Error, Result};
 use crate::http::{self, Listening, Phase};
 use crate::id::Ids;
-use crate::log::{self, Logging};
+use crate::log::{Care, Logging};
 use crate::model::{Catalog, Loader, Resolved, ToServe};
 use crate::options::{Changing, ServeOptions};
 
@@ -146,7 +146,10 @@ impl Server {
         };
         let serving = tokio::spawn(http::serve(listening, watched));
         let needs_token = options.require_token || !(app.is_loopback || options.insecure);
-        let caring = loader.logging.clone().map(|logging| tokio::spawn(log::care(Arc::clone(&app), logging)));
+        let caring = loader.logging.clone().map(|logging| {
+            let (end, ended) = oneshot::channel();
+            (end, tokio::spawn(Care::new(Arc::clone(&app), logging).run(ended)))
+        });
         let keeper = Keeper { app: Arc::clone(&app), loader, tls, settings, needs_token, seen: None, complained: None };
         // On its own, so that a store that does not answer delays no end.
         let keeping = tokio::spawn(keeper.keep(asked));
@@ -163,10 +166,10 @@ impl Server {
         tokio::time::sleep(options.drain_delay).await;
         let _ = phase.send(Phase::Ending);
         let _ = serving.await;
-        if let Some(caring) = caring {
-            caring.abort();
+        if let Some((end, caring)) = caring {
+            drop(end);
+            let _ = caring.await;
         }
-        log::close(&app).await;
     }
 }
 

@@ -127,6 +127,24 @@ impl Predictions {
         Ok(names)
     }
 
+    /// The version that was logged last; none where nothing is.
+    ///
+    /// # Errors
+    /// If a folder cannot be read.
+    pub fn newest_version(&self) -> Result<Option<String>> {
+        let mut newest: Option<(String, String)> = None;
+        for version in self.versions()? {
+            let folder = self.folder.join(&version);
+            let segments = segment::list(&folder)?.into_iter().map(|segment| segment.stem);
+            // The names of files begin with the time at which they were begun.
+            let last = part::list(&folder)?.into_iter().map(|part| part.stem).chain(segments).max();
+            if let Some(last) = last.filter(|last| newest.as_ref().is_none_or(|(stem, _)| last >= stem)) {
+                newest = Some((last, version));
+            }
+        }
+        Ok(newest.map(|(_, version)| version))
+    }
+
     /// What is logged of a version, by its newest file; none where nothing is.
     ///
     /// # Errors

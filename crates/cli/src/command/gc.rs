@@ -36,7 +36,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
             let mut text = shown(&freed, span, asked.dry_run);
             if logs.0 > 0 {
                 let days = screen::counted(logs.0, "day");
-                text += &format!("Predictions older than {} (log.keep): {days}, {}\n", config.log.keep, screen::bytes(logs.1));
+                text += &format!("Predictions beyond log.keep or log.keep_size: {days}, {}\n", screen::bytes(logs.1));
             }
             screen::print(&text)?;
         }
@@ -51,12 +51,12 @@ fn free_logs(config: &Config, dry_run: bool) -> Result<(usize, u64), Failure> {
     let (mut days, mut bytes) = (0, 0);
     for model in Predictions::models(&home).map_err(Error::from)? {
         let log = Predictions::of(&home, &model).map_err(Error::from)?;
-        if !dry_run {
-            log.compact(now).map_err(Error::from)?;
-        }
+        // On a full disk nothing can be compacted before something is freed.
+        let compacted = if dry_run { Ok(()) } else { log.compact(now).map(drop) };
         let freed = log.retain(&retention).map_err(Error::from)?;
         days += freed.days.len();
         bytes += freed.bytes;
+        compacted.map_err(Error::from)?;
     }
     Ok((days, bytes))
 }

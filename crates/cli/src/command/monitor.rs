@@ -13,7 +13,7 @@ use serde_json::json;
 use tabwright_core::Table;
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::error::Error;
-use tabwright_lifecycle::monitor::logger::names_of_file;
+use tabwright_lifecycle::monitor::logger::{names_of_file, version_of_file};
 use tabwright_lifecycle::monitor::report::Against;
 use tabwright_lifecycle::monitor::skew::{Skew, skew};
 use tabwright_lifecycle::monitor::status::status;
@@ -66,9 +66,10 @@ impl Watched {
         let file = matches.get_one::<String>("model");
         let of_file = |path: &str| tabwright_lifecycle::file::load(Path::new(path));
         if is_file(text) {
-            let (name, version) = names_of_file(Path::new(text));
+            let artifact = of_file(text)?;
+            let (name, version) = names_of_file(Path::new(text), &artifact);
             let log = Predictions::of(&home, &name).map_err(Error::from)?;
-            return Ok(Watched { home, log, version, artifact: Some(of_file(text)?) });
+            return Ok(Watched { home, log, version, artifact: Some(artifact) });
         }
         let reference = Reference::parse(text).map_err(Error::from)?;
         let log = Predictions::of(&home, &reference.name).map_err(Error::from)?;
@@ -77,14 +78,17 @@ impl Watched {
             Which::Version(number) => Some(number.to_string()),
             Which::Alias(_) => None,
         };
+        let newest = log.newest_version().map_err(Error::from)?;
         if let Some(path) = file {
-            let version = named.or_else(|| logged.last().cloned()).unwrap_or_else(|| "1".into());
-            return Ok(Watched { home, log, version, artifact: Some(of_file(path)?) });
+            let artifact = of_file(path)?;
+            let of_file = Some(version_of_file(&artifact)).filter(|version| logged.contains(version));
+            let version = named.or(of_file).or(newest).unwrap_or_else(|| "1".into());
+            return Ok(Watched { home, log, version, artifact: Some(artifact) });
         }
-        let registered = registered(&reference, text, &logged, default, config)?;
+        let registered = registered(&reference, text, (&logged, newest.as_deref()), default, config)?;
         let (version, artifact) = match registered {
             Some((version, artifact)) => (version, Some(artifact)),
-            None => (named.or_else(|| logged.last().cloned()).unwrap_or_else(|| "1".into()), None),
+            None => (named.or(newest).unwrap_or_else(|| "1".into()), None),
         };
         if artifact.is_none() && logged.is_empty() && default == Default::Logged {
             let known = Predictions::models(&home).map_err(Error::from)?;
@@ -102,7 +106,7 @@ impl Watched {
 fn registered(
     reference: &Reference,
     text: &str,
-    logged: &[String],
+    (logged, newest): (&[String], Option<&str>),
     default: Default,
     config: &Config,
 ) -> Result<Option<(String, Artifact)>, Failure> {
@@ -119,14 +123,14 @@ fn registered(
     match load(reference) {
         Ok((version, artifact)) => {
             // What is logged is meant, where nothing is of the champion.
-            let last = logged.last().and_then(|last| last.parse().ok());
+            let last = newest.and_then(|newest| newest.parse().ok());
             match last.filter(|_| is_plain && default == Default::Logged && !logged.contains(&version)) {
                 Some(number) => Ok(Some(of_number(number).unwrap_or((version, artifact)))),
                 None => Ok(Some((version, artifact))),
             }
         }
         // No champion yet, or a version that is gone: its log is there.
-        Err(failure) => match logged.last().and_then(|last| last.parse().ok()) {
+        Err(failure) => match newest.and_then(|newest| newest.parse().ok()) {
             Some(number) if is_plain => Ok(of_number(number).ok()),
             _ if matches!(&reference.which, Which::Version(number) if logged.contains(&number.to_string())) => Ok(None),
             _ => Err(failure),

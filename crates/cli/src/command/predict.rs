@@ -9,6 +9,7 @@ use clap::ArgMatches;
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::monitor::logger::names_of_file;
 use tabwright_lifecycle::predict::{LogTarget, OnError, PredictOptions, predict};
+use tabwright_model::artifact::Artifact;
 use tabwright_store::predictions::Predictions;
 use tabwright_store::{Reference, Version, time};
 
@@ -38,7 +39,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         batch_size: matches.get_one::<u32>("batch-size").map(|n| *n as usize),
         threads: matches.get_one::<usize>("threads").copied().unwrap_or(0),
         read: config.data.read_options()?,
-        log: log_target(matches, &config, version.as_ref())?,
+        log: log_target(matches, &config, (&artifact, version.as_ref()))?,
     };
     let model = matches.get_one::<String>("model").map_or("", String::as_str);
     if tabwright_lifecycle::file::is_same(model, &options.output) {
@@ -84,14 +85,18 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
 }
 
 /// Where the predictions are logged, if that is asked for: under the name and version that a server would have for the model.
-fn log_target(matches: &ArgMatches, config: &Config, version: Option<&Version>) -> Result<Option<LogTarget>, Failure> {
+fn log_target(
+    matches: &ArgMatches,
+    config: &Config,
+    (artifact, version): (&Artifact, Option<&Version>),
+) -> Result<Option<LogTarget>, Failure> {
     if !matches.get_flag("log") {
         return Ok(None);
     }
     let named = matches.get_one::<String>("model").map_or("", String::as_str);
     let (name, version) = match version {
         Some(version) => (Reference::parse(named).map_err(tabwright_lifecycle::Error::from)?.name, version.version.to_string()),
-        None => names_of_file(Path::new(named)),
+        None => names_of_file(Path::new(named), artifact),
     };
     Ok(Some(LogTarget {
         home: home::locate()?,

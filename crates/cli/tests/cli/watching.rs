@@ -48,7 +48,8 @@ fn what_is_predicted_is_logged_labelled_and_reported() {
     let place = Place::new();
     log_all(&place);
     let status = place.run("monitor status --json").ok().json();
-    assert_eq!((&status["logs"][0]["predictions"], &status["logs"][0]["version"]), (&json!(400), &json!("1")));
+    assert_eq!(status["logs"][0]["predictions"], 400);
+    assert!(status["logs"][0]["version"].as_str().unwrap().starts_with("file-"), "{status}");
     // Every other customer is labelled, as the table has it.
     let table = place.read("dated.csv");
     let labels = table.lines().skip(1).step_by(2).map(|line| {

@@ -1,6 +1,8 @@
 //! Predictions that another system made, on their way into the log.
 
-use tabwright_core::block::MISSING_CODE;
+use std::collections::BTreeSet;
+
+use tabwright_core::block::{MISSING_CODE, MISSING_INTEGER};
 use tabwright_core::{Category, Column, Context, Kind, Schema, suggest};
 use tabwright_data::{BATCH_BYTES, BlockStream, ReadOptions, StreamBlock, StreamRequest, open_stream, survey};
 use tabwright_model::artifact::Artifact;
@@ -130,8 +132,10 @@ impl<'a> Plan<'a> {
         let probabilities: Vec<&str> = found.names().filter_map(|name| name.strip_prefix(PROBABILITY)).collect();
         let outputs = match request.artifact {
             Some(artifact) => super::logger::outputs(artifact.model().task()),
+            // In byte order, as those of a model are: the last of two is the positive one.
             None if !probabilities.is_empty() => {
-                Outputs::Classes(probabilities.iter().map(|class| (*class).to_owned()).collect())
+                let classes: BTreeSet<&str> = probabilities.iter().copied().collect();
+                Outputs::Classes(classes.into_iter().map(str::to_owned).collect())
             }
             None if kind_of(&columns.prediction).is_some_and(|kind| !kind.is_numeric()) => {
                 let message = format!(
@@ -181,7 +185,7 @@ impl<'a> Plan<'a> {
         };
         let first = 3 + usize::from(self.columns.latency.is_some());
         let latencies: Vec<i64> = match &self.columns.latency {
-            Some(_) => (0..n_rows).map(|row| columns[3].number(row) as i64).collect(),
+            Some(_) => (0..n_rows).map(|row| latency(&columns[3], row)).collect(),
             None => Vec::new(),
         };
         let mut next = first;
@@ -204,6 +208,14 @@ impl<'a> Plan<'a> {
             ..Entries::new(&ids, &times, &inputs, &predictions)
         };
         Ok(writer.import(&entries)?)
+    }
+}
+
+/// How long a prediction took; missing where that is not known.
+fn latency(column: &Column, row: usize) -> i64 {
+    match column.number(row) {
+        micros if micros >= 0.0 => micros as i64,
+        _ => MISSING_INTEGER,
     }
 }
 

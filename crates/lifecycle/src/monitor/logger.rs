@@ -11,7 +11,7 @@ use tabwright_model::contract::RowFlags;
 use tabwright_model::model::Model;
 use tabwright_store::Home;
 use tabwright_store::predictions::{
-    Durable, Entries, LogColumn, LogOptions, LogSchema, LogState, Outputs, PredictionLog, Predictions, fresh_id,
+    Durable, Entries, LogColumn, LogOptions, LogSchema, LogState, LONGEST_ID, Outputs, PredictionLog, Predictions, fresh_id,
     hash_rows,
 };
 use tabwright_store::time::Micros;
@@ -21,8 +21,6 @@ use crate::error::{Error, Result};
 
 /// The flag of a row that could not be used: it has no prediction.
 pub const UNUSABLE: &str = "unusable";
-/// The version that a model file counts as: it has no number.
-pub const FILE_VERSION: &str = "1";
 
 /// Whether predictions are logged, and who waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,9 +57,18 @@ pub struct LogSettings {
     pub strict: bool,
 }
 
-/// The name and version that a model file is logged as: those that a server has for it.
-pub fn names_of_file(path: &Path) -> (String, String) {
-    (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), FILE_VERSION.to_owned())
+/// The name and version that a model file is logged as: its name without the ending, and what its content is. So a file that is trained
+/// anew, or a registered model of the same name, has a log of its own.
+pub fn names_of_file(path: &Path, artifact: &Artifact) -> (String, String) {
+    (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), version_of_file(artifact))
+}
+
+/// The version that a model file is logged as: `file-` and the first digits of its content id.
+pub fn version_of_file(artifact: &Artifact) -> String {
+    const DIGITS: usize = 8;
+    let id = artifact.content_id();
+    let id = id.strip_prefix("blake3:").unwrap_or(id);
+    format!("file-{}", id.get(..DIGITS).unwrap_or(id))
 }
 
 /// Rows that a model has answered.
@@ -139,20 +146,8 @@ impl Logger {
         Ok(self.with_entries(model, rows, |entries| self.log.append_durable(entries))?)
     }
 
-    /// Logs many rows, and holds up the thread until there is room for them. Where nothing can be written at present, they are
-    /// dropped and counted.
-    ///
-    /// # Errors
-    /// As [`Logger::append`].
-    pub fn append_many(&self, model: &Model, rows: &LoggedRows<'_>) -> Result<()> {
-        let appended = self.with_entries(model, rows, |entries| match self.log.import(entries) {
-            Err(tabwright_store::Error::Log { .. }) => self.log.append(entries),
-            other => other,
-        });
-        Ok(appended?)
-    }
-
-    /// Logs many rows, and holds up the thread until there is room for them.
+    /// Logs many rows, and holds up the thread until there is room for them; [`Logger::flush`] says whether all is on disk. What cannot
+    /// be taken in is counted as dropped.
     ///
     /// # Errors
     /// As [`Logger::append`], and if nothing can be written.
@@ -218,6 +213,11 @@ impl Logger {
             _ => (0..n_rows).map(flag).collect(),
         };
         let latency = rows.latency.map(|latency| [latency]);
+        let renamed: Vec<String> = rows.bad.iter().map(|row| unusable_id(rows.ids[*row as usize])).collect();
+        let mut ids = rows.ids.to_vec();
+        for (row, id) in rows.bad.iter().zip(&renamed) {
+            ids[*row as usize] = id;
+        }
         then(&Entries {
             hashes: &hashes,
             missing: &counts.missing,
@@ -227,7 +227,7 @@ impl Logger {
             flags: &flags,
             alias: rows.alias,
             probabilities: &probabilities,
-            ..Entries::new(rows.ids, rows.times, &inputs, &predictions)
+            ..Entries::new(&ids, rows.times, &inputs, &predictions)
         })
     }
 
@@ -250,6 +250,13 @@ impl Logger {
         let class = |class: usize| (0..n_rows).map(|row| or_missing(row, of(class, row))).collect();
         (predictions, (0..classes.len()).map(class).collect())
     }
+}
+
+/// What a row that could not be used is logged as: its id is still free for the prediction that comes when it is mended.
+fn unusable_id(id: &str) -> String {
+    let most = LONGEST_ID - UNUSABLE.len() - 1;
+    let end = (0..=id.len().min(most)).rev().find(|end| id.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}-{UNUSABLE}", &id[..end])
 }
 
 /// What a task answers, as the log has it.

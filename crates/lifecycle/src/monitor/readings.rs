@@ -3,7 +3,7 @@
 use tabwright_model::artifact::Artifact;
 use tabwright_monitor::alert::{Measure, Reading};
 use tabwright_monitor::performance::{Answered, PerformanceOptions, performance};
-use tabwright_store::predictions::{Labels, Predictions};
+use tabwright_store::predictions::{Labels, Predictions, ReadRequest};
 use tabwright_store::time::Micros;
 
 use super::report::{Against, ReportRequest, coded_labels, drift_of, read, task};
@@ -48,25 +48,45 @@ impl<'a> LogReadings<'a> {
     }
 }
 
+/// Predictions of every version: a new one takes over from the last.
+fn volume(request: &ReportRequest<'_>, (from, to): (Micros, Micros)) -> Result<Reading> {
+    let mut entries = 0;
+    for chunk in request.log.read(&ReadRequest::window(from, to))? {
+        entries += chunk?.times().len() as u64;
+    }
+    Ok(Reading::known((from, to), entries, entries as f64))
+}
+
+/// Predictions of every version that could not be logged. A loss counts where it ends.
+fn lost(request: &ReportRequest<'_>, (from, to): (Micros, Micros)) -> Result<Reading> {
+    let losses = request.log.losses(from, to)?;
+    let rows: u64 = losses.iter().filter(|loss| (from..to).contains(&loss.to)).map(|loss| loss.rows).sum();
+    Ok(Reading::known((from, to), rows, rows as f64))
+}
+
 impl Readings for LogReadings<'_> {
     fn read(&mut self, measure: Measure, span: (Micros, Micros)) -> Result<Reading> {
         let (request, labels) = (self.request, self.labels);
-        let window = self.window(span)?;
-        let entries = window.entries;
-        if measure == Measure::Lost {
-            return Ok(Reading::known(span, entries, window.lost() as f64));
+        match measure {
+            Measure::Volume => return volume(&request, span),
+            Measure::Lost => return lost(&request, span),
+            _ => {}
         }
-        if entries == 0 {
+        let window = self.window(span)?;
+        // A row that could not be used is one that got no answer.
+        let (entries, asked) = (window.entries, window.entries + window.unusable);
+        if asked == 0 || (entries == 0 && measure != Measure::Errors) {
             return Ok(Reading::of_nothing(measure, span));
         }
         let share = |part: u64, of: u64| if of == 0 { 0.0 } else { part as f64 / of as f64 };
         let known = |value: f64| Reading::known(span, entries, value);
         Ok(match measure {
-            Measure::Lost | Measure::Volume => known(entries as f64),
-            Measure::Errors => known(share(window.unusable, entries)),
+            Measure::Lost | Measure::Volume => unreachable!("invariant: measured above"),
+            Measure::Errors => Reading::known(span, asked, share(window.unusable, asked)),
             Measure::Maturity => known(window.labels.maturity().unwrap_or(0.0)),
             Measure::Missing => match request.artifact.map(|a| a.model().pipeline().inputs().len() as u64) {
-                Some(inputs) => known(share(window.unusual[0], entries * inputs)),
+                _ if window.looked_at == 0 => Reading::unknown(span, "nobody counted what was missing"),
+                Some(inputs) => known(share(window.unusual[0], window.looked_at * inputs)),
                 None => Reading::unknown(span, "the model is not at hand, so the number of its inputs is not known"),
             },
             Measure::Latency => {

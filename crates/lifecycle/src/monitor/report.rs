@@ -448,7 +448,10 @@ fn judged(
     let answered = Answered { task, predictions: &predictions, labels: &labels, times: Some(&window.held.times) };
     let mut slices = slices(&window.held.inputs, request.config, findings);
     for column in request.slice_by {
-        slices.extend(by_levels(&window.held.inputs, column)?);
+        match by_levels(&window.held.inputs, column) {
+            Ok(found) => slices.extend(found),
+            Err(error) => findings.push(Warning::general(tabwright_core::Code::SliceLeftOut, error.to_string())),
+        }
     }
     // Days as long as they are few enough to look at.
     let span = window.span.map_or(0, |(first, last)| last - first);

@@ -10,7 +10,7 @@ use tabwright_store::predictions::{Chunk, Predictions, ReadRequest, hash_block};
 use tabwright_store::time::Micros;
 
 use super::logger::UNUSABLE;
-use super::window::inputs_of;
+use super::window::{has_flag, inputs_of};
 use crate::answer::expected_columns;
 use crate::error::{Error, Result};
 
@@ -26,6 +26,8 @@ pub struct Skew {
     pub compared: u64,
     /// Entries that cannot be: rows that could not be used.
     pub unusable: u64,
+    /// Entries that cannot be: not all of their inputs were logged.
+    pub without_inputs: u64,
     /// Entries whose predictions or probabilities part.
     pub skewed: u64,
     /// Entries whose inputs are not those that were hashed when they were predicted.
@@ -66,6 +68,7 @@ pub fn skew(log: &Predictions, version: &str, artifact: &Artifact, (from, to): (
         entries: 0,
         compared: 0,
         unusable: 0,
+        without_inputs: 0,
         skewed: 0,
         changed_inputs: 0,
         outputs: BTreeMap::new(),
@@ -88,6 +91,7 @@ pub fn skew(log: &Predictions, version: &str, artifact: &Artifact, (from, to): (
             }
         }
     }
+    found.without_inputs = without_inputs;
     if found.compared == 0 {
         found.reason = Some(match (found.entries, without_inputs, lacking) {
             (0, ..) => "nothing is logged in this window".to_owned(),
@@ -112,11 +116,10 @@ impl Skew {
         let flags = category(chunk, "flags")?;
         let logged_hashes = category(chunk, "input_hash")?;
         for row in 0..block.n_rows() {
-            if flags.get(row).is_some_and(|flags| flags.split(',').any(|flag| flag == UNUSABLE)) {
+            if flags.get(row).is_some_and(|flags| has_flag(flags, UNUSABLE)) {
                 self.unusable += 1;
                 continue;
             }
-            self.compared += 1;
             let mut parts: Vec<(String, String, String)> = Vec::new();
             let hash: String = hashes[row].iter().map(|byte| format!("{byte:02x}")).collect();
             if logged_hashes.get(row).is_some_and(|logged| logged != hash) {
@@ -128,13 +131,25 @@ impl Skew {
                 [only] => *only,
                 several => several[class],
             };
+            let mut is_compared = labels.is_empty();
             if labels.is_empty() {
                 self.numbers("prediction", (chunk.predictions().number(row), given(0)), &mut parts);
             }
             for (class, label) in labels.iter().enumerate() {
                 let Some(column) = chunk.probabilities().get(class).filter(|column| !column.is_missing(row)) else { continue };
+                is_compared = true;
                 self.numbers(&format!("probability_{label}"), (column.number(row), given(class)), &mut parts);
             }
+            if let (false, Column::Category(logged)) = (is_compared, chunk.predictions()) {
+                // Without probabilities the class is all that there is.
+                is_compared = true;
+                let scored = &labels[scores.label(row, model.threshold())];
+                let logged = logged.get(row).unwrap_or_default();
+                if logged != scored {
+                    parts.push(("prediction".into(), logged.to_owned(), scored.clone()));
+                }
+            }
+            self.compared += u64::from(is_compared);
             if let Some((output, logged, scored)) = parts.first() {
                 self.skewed += 1;
                 if self.examples.len() < EXAMPLES {

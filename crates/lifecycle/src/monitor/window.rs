@@ -44,7 +44,7 @@ pub struct Window {
     pub from: Micros,
     /// The first moment after it.
     pub to: Micros,
-    /// Its entries.
+    /// Its predictions, without the rows that could not be used.
     pub entries: u64,
     /// The first and the last of their times.
     pub span: Option<(Micros, Micros)>,
@@ -58,6 +58,8 @@ pub struct Window {
     pub unusable: u64,
     /// Values that were missing, out of range, or unseen, among all inputs of all entries.
     pub unusual: [u64; 3],
+    /// Entries of which that is known: what others predicted was not looked at.
+    pub looked_at: u64,
     /// What labels there are.
     pub labels: JoinCounts,
     /// Entries that were there twice.
@@ -159,6 +161,8 @@ impl Window {
             }
         }
         window.labels = join.counts();
+        window.entries -= window.unusable.min(window.entries);
+        window.labels.entries = window.entries;
         window.duplicates = join.chunks().duplicates();
         window.damage = join.chunks().damage().to_vec();
         window.held = match builder {
@@ -194,11 +198,13 @@ impl Window {
         for (all, name) in self.unusual.iter_mut().zip(["missing", "out_of_range", "unseen"]) {
             *all += sum(name);
         }
+        if let Ok(missing) = chunk.table.column_named("missing") {
+            self.looked_at += (0..missing.len()).filter(|row| !missing.is_missing(*row)).count() as u64;
+        }
         if let Ok(Column::Category(flags)) = chunk.table.column_named("flags") {
             for flag in (0..flags.codes.len()).filter_map(|row| flags.get(row)) {
-                let has = |name: &str| flag.split(',').any(|word| word == name);
-                self.unusable += u64::from(has(UNUSABLE));
-                self.canary += u64::from(has("canary"));
+                self.unusable += u64::from(has_flag(flag, UNUSABLE));
+                self.canary += u64::from(has_flag(flag, "canary"));
             }
         }
         if let Ok(Column::Category(aliases)) = chunk.table.column_named("alias") {
@@ -210,6 +216,11 @@ impl Window {
             }
         }
     }
+}
+
+/// Whether flags, joined by commas, have a word.
+pub(crate) fn has_flag(flags: &str, word: &str) -> bool {
+    flags.split(',').any(|flag| flag == word)
 }
 
 /// Holds entries; of too many, those whose hash is small: the same ones whatever the order in which they are read.
@@ -252,7 +263,13 @@ impl<'a> Builder<'a> {
         let ids = Column::Category(chunk.ids().clone());
         let hash = |hash: [u8; 16]| hash[..8].iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
         let hashes: Vec<u64> = hash_rows(&[&ids], chunk.times().len()).into_iter().map(hash).collect();
-        let rows: Vec<u32> = (0..hashes.len() as u32).filter(|row| hashes[*row as usize] <= self.most).collect();
+        let flags = match chunk.table.column_named("flags") {
+            Ok(Column::Category(flags)) => Some(flags),
+            _ => None,
+        };
+        let is_usable = |row: usize| flags.and_then(|flags| flags.get(row)).is_none_or(|flag| !has_flag(flag, UNUSABLE));
+        let is_held = |row: &u32| hashes[*row as usize] <= self.most && is_usable(*row as usize);
+        let rows: Vec<u32> = (0..hashes.len() as u32).filter(is_held).collect();
         self.hashes.extend(rows.iter().map(|row| hashes[*row as usize]));
         self.times.extend(rows.iter().map(|row| chunk.times()[*row as usize]));
         if let Ok(latencies) = chunk.table.column_named("latency_us") {

@@ -101,6 +101,11 @@ impl Logged {
         Ok(self.ids.is_none().then(|| Column::Category(Category::from_strings(texts.iter().map(Some)))))
     }
 
+    /// Rows so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// Waits until all is on disk, and says how many rows there were.
     pub(super) fn finish(self) -> Result<u64> {
         self.logger.close()?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tabwright_core::suggest;
-use tabwright_lifecycle::monitor::logger::FILE_VERSION;
+use tabwright_lifecycle::monitor::logger::version_of_file;
 use tabwright_lifecycle::{file, registry};
 use tabwright_model::artifact::Artifact;
 use tabwright_store::{Reference, Store, Which};
@@ -14,6 +14,9 @@ use super::catalog::{Canary, Catalog, Entry, Shadow};
 use super::served::Served;
 use crate::log::Logging;
 use crate::error::{Error, Result};
+
+/// The version of a file: it has no number.
+const FILE_VERSION: &str = "1";
 
 /// A model to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +152,7 @@ impl Loader {
                     Some(known) => known,
                     None => {
                         let artifact = tokio::task::block_in_place(|| registry::of_version(store, &version))?;
-                        self.served(&reference.name, &number, artifact)?
+                        self.served((&reference.name, &number), &number, artifact)?
                     }
                 }
             }
@@ -180,7 +183,8 @@ impl Loader {
             Some(known) => Arc::clone(&known.main),
             None => {
                 let artifact = tokio::task::block_in_place(|| file::load(path))?;
-                self.served(&stem, FILE_VERSION, artifact)?
+                let logged_as = version_of_file(&artifact);
+                self.served((&stem, FILE_VERSION), &logged_as, artifact)?
             }
         };
         let mut entry = Entry::new(Arc::clone(&served));
@@ -190,8 +194,10 @@ impl Loader {
         Ok(())
     }
 
-    fn served(&self, name: &str, version: &str, artifact: Artifact) -> Result<Arc<Served>> {
-        Ok(Arc::new(Served::new(name, version, artifact, self.logging.as_deref()).map_err(Error::Model)?))
+    fn served(&self, (name, version): (&str, &str), logged_as: &str, artifact: Artifact) -> Result<Arc<Served>> {
+        let log = self.logging.as_ref().map(|logging| logging.open((name, logged_as), &artifact)).transpose();
+        let served = log.and_then(|log| Served::new(name, version, artifact, log));
+        Ok(Arc::new(served.map_err(Error::Model)?))
     }
 }
 

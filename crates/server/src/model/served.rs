@@ -1,7 +1,7 @@
 //! One version of a model that answers.
 
 use std::cell::RefCell;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tabwright_core::metric::Predictions;
 use tabwright_core::{Block, Kind, Rows, Warning};
@@ -13,7 +13,7 @@ use tabwright_model::model::Model;
 use tabwright_model::pipeline::Scratch;
 
 use crate::http::ModelHeaders;
-use crate::log::{Logging, Origin, Predicted, RowIds, VersionLog, Waiting};
+use crate::log::{Origin, Predicted, RowIds, VersionLog, Waiting};
 use crate::metrics::OfModel;
 use crate::refusal::{Answer, Refusal};
 
@@ -52,15 +52,15 @@ pub(crate) struct Served {
     reasons: OnceLock<Result<Reasons, String>>,
     flags: OnceLock<RowFlags>,
     /// Where its predictions are logged; none where they are not.
-    pub(crate) log: Option<VersionLog>,
+    pub(crate) log: Option<Arc<VersionLog>>,
 }
 
 impl Served {
     /// Prepares a model.
     ///
     /// # Errors
-    /// If its time zone is unknown here, or its predictions cannot be logged as it is asked for.
-    pub(crate) fn new(name: &str, version: &str, artifact: Artifact, logging: Option<&Logging>) -> Result<Self, String> {
+    /// If its time zone is unknown here.
+    pub(crate) fn new(name: &str, version: &str, artifact: Artifact, log: Option<Arc<VersionLog>>) -> Result<Self, String> {
         let model = artifact.model();
         let utf8 = ReadOptions { encoding: Some("utf-8".into()), ..ReadOptions::default() };
         let read = answer::read_options(model, &utf8);
@@ -80,7 +80,6 @@ impl Served {
         };
         let labels: Vec<String> = task.labels().iter().map(as_json).collect();
         let classes = if labels.is_empty() { String::new() } else { format!("\"classes\":[{}]", labels.join(",")) };
-        let log = logging.map(|logging| logging.open((name, version), &artifact)).transpose()?;
         Ok(Served {
             name: name.to_owned(),
             version: version.to_owned(),

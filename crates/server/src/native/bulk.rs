@@ -17,7 +17,7 @@ use super::answer::{JsonAnswer, Part, as_json, described};
 use super::document::{Document, check_ids, unquoted};
 use super::options::{GivenIds, Options};
 use crate::http::{Call, Response, json_response, spool};
-use crate::log::{Done, Origin, Predicted, RowIds, VersionLog};
+use crate::log::{Done, Origin, Predicted, RowIds};
 use crate::model::{Entry, Served};
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
@@ -149,12 +149,12 @@ pub(super) async fn of_rows(
                 shadow.comparison.skip();
             }
             let threshold = options.threshold.unwrap_or(served.model().threshold());
-            let mut first = 0;
+            let (mut first, mut is_logged) = (0, true);
             let mut seen = |block: &Block, predictions: &Predictions, bad: &[u32], ids: Option<&Column>| {
                 app.metrics.predicted(&served, block.n_rows(), bad.len());
                 if let Some(log) = &served.log {
                     let ids = ids.map_or(RowIds::Numbered(first), |column| RowIds::Of(column, first));
-                    log.block(served.model(), Predicted { block, predictions, bad, threshold, ids }, &origin);
+                    is_logged &= log.block(served.model(), Predicted { block, predictions, bad, threshold, ids }, &origin);
                 }
                 first += block.n_rows();
                 if !is_comparable {
@@ -169,7 +169,7 @@ pub(super) async fn of_rows(
                 Media::Json => asked.as_document(&mut seen)?,
                 Media::Rows(form) => asked.as_rows(form, &mut seen)?,
             };
-            Ok(Done::after(response, served.log.as_ref().and_then(VersionLog::all)))
+            Ok(Done::after(response, served.log.as_ref().and_then(|log| log.all(is_logged))))
         }
     };
     turn.compute(&served, compute).await

@@ -1,7 +1,7 @@
 //! Predictions that could not be logged: how many there were, when and why, so that a gap in the log has an explanation.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -47,8 +47,13 @@ impl Predictions {
             }
             let mut file = File::options().create(true).append(true).open(&path)?;
             file.lock()?;
-            file.write_all(&line)?;
-            file.sync_all()
+            let before = file.metadata()?.len();
+            let written = file.write_all(&line).and_then(|()| file.sync_all());
+            if written.is_err() {
+                // No half line is left that the next one would be glued to.
+                let _ = file.set_len(before);
+            }
+            written
         };
         write().map_err(told)
     }
@@ -68,16 +73,21 @@ fn parse(text: &str) -> Vec<Loss> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
+/// The losses of a file; of one that is too large those at its end.
+fn last_lines(file: &mut File) -> std::io::Result<Vec<Loss>> {
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LARGEST)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(parse(&String::from_utf8_lossy(&bytes)))
+}
+
 fn read(path: &Path) -> Result<Vec<Loss>> {
     if path.is_symlink() {
         return Ok(Vec::new());
     }
     match File::open(path) {
-        Ok(file) => {
-            let mut bytes = Vec::new();
-            file.take(LARGEST).read_to_end(&mut bytes).map_err(Error::file(path, "it cannot be read"))?;
-            Ok(parse(&String::from_utf8_lossy(&bytes)))
-        }
+        Ok(mut file) => last_lines(&mut file).map_err(Error::file(path, "it cannot be read")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(e) => Err(Error::file(path, "it cannot be read")(e)),
     }
@@ -92,9 +102,7 @@ pub(super) fn forget(folder: &Path, until: Micros) -> Result<()> {
     let rewrite = || {
         let mut file = File::options().read(true).append(true).open(&path)?;
         file.lock()?;
-        let mut text = String::new();
-        (&mut file).take(LARGEST).read_to_string(&mut text)?;
-        let kept = parse(&text).into_iter().filter(|loss| loss.to >= until);
+        let kept = last_lines(&mut file)?.into_iter().filter(|loss| loss.to >= until);
         let lines: Vec<String> = kept.filter_map(|loss| serde_json::to_string(&loss).ok()).collect();
         file.set_len(0)?;
         file.rewind()?;

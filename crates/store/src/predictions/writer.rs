@@ -23,6 +23,9 @@ use queue::{Item, Next, Shared};
 /// Times that the interval between attempts doubles.
 const DOUBLINGS: u32 = 6;
 
+/// How long many rows wait for room in the queue: a disk that takes longer does not answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 /// How a log is written.
 #[derive(Debug, Clone, Copy)]
 pub struct LogOptions {
@@ -144,13 +147,10 @@ impl FrameWriter {
         Durable { answer, place: self.place.clone() }
     }
 
-    /// Appends, and holds up the thread until there is room.
+    /// Appends, and holds up the thread until there is room, but not longer than [`LONGEST_WAIT`].
     pub(super) fn append_with_room(&self, frame: Vec<u8>, rows: u64) -> Result<()> {
-        self.shared.wait_for_room(frame.len()).map_err(|why| Error::Log { place: self.place.clone(), why })?;
-        match self.append(frame, rows) {
-            true => Ok(()),
-            false => Err(Error::Log { place: self.place.clone(), why: "others filled the queue".into() }),
-        }
+        let pushed = self.shared.push_with_room(Item { frame, rows, waiter: None }, LONGEST_WAIT);
+        pushed.map_err(|(_, why)| Error::Log { place: self.place.clone(), why })
     }
 
     pub(super) fn state(&self) -> LogState {
@@ -248,7 +248,7 @@ impl Writer {
                 none.insert(OpenSegment { file, length, since: Instant::now(), is_synced: false })
             }
         };
-        let before = open.length;
+        let (before, was_synced) = (open.length, open.is_synced);
         let written = open.append(items).and_then(|()| if is_waited_for { open.file.sync() } else { Ok(()) });
         match written {
             Ok(()) => {
@@ -261,6 +261,9 @@ impl Writer {
                     true => open.file.remove(),
                     false => open.file.cut(before),
                 };
+                if before > self.head.len() as u64 && !was_synced {
+                    self.not_synced = Some(format!("a segment could not be brought to disk: {e}"));
+                }
                 self.open = None;
                 Err(e.to_string())
             }

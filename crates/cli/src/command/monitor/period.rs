@@ -12,7 +12,7 @@ use crate::error::Failure;
 pub(super) fn of(matches: &ArgMatches, now: Micros) -> Result<(Micros, Micros), Failure> {
     let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
     // A moment more than now, so that what was logged just now counts.
-    let to = text("to").map(|text| moment("--to", text, now)).transpose()?.unwrap_or(now.saturating_add(1));
+    let to = text("to").map(|text| moment("--to", text, now)).transpose()?.unwrap_or(i64::MAX).min(now.saturating_add(1));
     let from = match text("from") {
         Some(text) => moment("--from", text, now)?,
         None => to.saturating_sub(length("--last", text("last").unwrap_or("7d"))?),

@@ -72,6 +72,11 @@ impl Queue {
         self.items.push_back(item);
     }
 
+    /// Whether an item finds room; one finds it in an empty queue, however large it is.
+    fn has_room(&self, item: &Item, most_bytes: usize) -> bool {
+        self.bytes == 0 || self.bytes + item.frame.len() <= most_bytes
+    }
+
     fn take(&mut self) -> Vec<Item> {
         (self.bytes, self.waited_for, self.since) = (0, 0, None);
         std::mem::take(&mut self.items).into()
@@ -95,12 +100,30 @@ impl Shared {
 
     /// Takes an item in, or says why not. Whoever waits for the disk is refused at once while it fails.
     pub(super) fn push(&self, item: Item) -> Result<(), (Item, String)> {
+        self.push_to(self.queue(), item)
+    }
+
+    /// Takes an item in when there is room, and waits for that as long as may be. Where nothing can be written, or the time is up, it is
+    /// lost and counted.
+    pub(super) fn push_with_room(&self, item: Item, longest: Duration) -> Result<(), (Item, String)> {
         let mut queue = self.queue();
+        let until = Instant::now() + longest;
+        while queue.retry_at.is_none() && !queue.is_closed && !queue.has_room(&item, self.most_bytes) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            queue = self.room.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        self.push_to(queue, item)
+    }
+
+    fn push_to(&self, mut queue: MutexGuard<'_, Queue>, item: Item) -> Result<(), (Item, String)> {
         let refused = if queue.is_closed {
             Some("the log is closed".to_owned())
         } else if let (Some(_), true, Some(why)) = (queue.retry_at, item.waiter.is_some(), &queue.state.failing) {
             Some(why.clone())
-        } else if queue.bytes > 0 && queue.bytes + item.frame.len() > self.most_bytes {
+        } else if !queue.has_room(&item, self.most_bytes) {
             Some(match &queue.state.failing {
                 Some(why) => format!("{why} (and as much waits to be written as may)"),
                 None => "as much waits to be written as may: the disk is too slow for what is logged".to_owned(),
@@ -127,20 +150,6 @@ impl Shared {
     /// Whether so much waits that it is time to write, so that the rest of the queue holds what comes in the meantime.
     fn is_much(&self, bytes: usize) -> bool {
         bytes >= self.most_bytes / 4
-    }
-
-    /// Waits until there is room for some bytes.
-    pub(super) fn wait_for_room(&self, bytes: usize) -> Result<(), String> {
-        let mut queue = self.queue();
-        loop {
-            if let (Some(_), Some(why)) = (queue.retry_at, &queue.state.failing) {
-                return Err(why.clone());
-            }
-            if queue.bytes == 0 || queue.bytes + bytes <= self.most_bytes {
-                return Ok(());
-            }
-            queue = self.room.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
     }
 
     /// Waits for something to do, or until a moment.
@@ -200,7 +209,7 @@ impl Shared {
         // Those who came while the disk began to fail would wait for nothing, like those who came before.
         let came_since = queue.take();
         for item in items.into_iter().chain(came_since) {
-            let is_full = queue.bytes > 0 && queue.bytes + item.frame.len() > self.most_bytes;
+            let is_full = !queue.has_room(&item, self.most_bytes);
             if item.waiter.is_some() || queue.is_closed || is_full {
                 queue.state.waiting -= item.rows;
                 queue.drop_rows(item.rows, why);
