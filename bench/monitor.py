@@ -184,7 +184,7 @@ def write(options, report, drifts, log, served):
 
 
 def main():
-    parser = harness.arguments(__doc__.splitlines()[0], repeats=5)
+    parser = harness.arguments(__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=ROWS, help="rows of the tables and of the log")
     parser.add_argument("--references", type=int, default=25, help="references of each size, for the power")
     parser.add_argument("--windows", type=int, default=20, help="windows of each reference, size and shift")

@@ -50,7 +50,8 @@ impl Bands<'_> {
             0.0 => 0.0,
             weight => weight * term(row) * term(row),
         });
-        let rarest = tally.actual.iter().copied().filter(|a| *a > 0.0).fold(f64::INFINITY, f64::min);
+        let rarest =
+            tally.actual.iter().copied().filter(|a| *a > 0.0).fold(f64::INFINITY, |a, b| if b < a { b } else { a });
         Ok(self.level.band(Scale::LogOdds, value, squares * rarest / (rarest - 1.0), rarest))
     }
 
