@@ -15,7 +15,7 @@ struct Bench {
     what: &'static str,
 }
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench { name: "read", what: "CSV to a typed table, against Polars" },
     Bench { name: "candidates", what: "test scores of every candidate, against its namesake" },
     Bench { name: "agreement", what: "linear models and metrics, against scikit-learn's numbers" },
@@ -25,6 +25,7 @@ const BENCHES: [Bench; 9] = [
     Bench { name: "stream", what: "training on one to ten million rows: time and memory" },
     Bench { name: "store", what: "20,000 runs: search, append, history, against MLflow; what recording costs" },
     Bench { name: "serve", what: "predictions over HTTP, against a bare handler, FastAPI and MLflow" },
+    Bench { name: "monitor", what: "drift and its power, against Evidently; the prediction log, against Polars" },
 ];
 
 /// Runs the comparisons that are named, or all; what follows `--` goes to the program.
@@ -42,6 +43,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         ("store", "tabwright-store", "measure"),
         ("serve", "tabwright-server", "load"),
         ("serve", "tabwright-server", "bare"),
+        ("monitor", "tabwright-monitor", "drift_power"),
+        ("monitor", "tabwright-store", "log_ingest"),
+        ("monitor", "tabwright-server", "load"),
     ];
     for (name, package, example) in examples {
         if chosen.iter().any(|b| b.name == name) {

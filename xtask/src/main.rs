@@ -28,11 +28,11 @@ usage: cargo xtask <chore>
                        run the command blocks of README.md and docs/src, or of the pages named
   docs [--binary FILE] [--check]
                        write the generated pages of the guide, or fail if they are stale
-  bench [NAME] [-- …]  compare with other libraries: read, candidates, agreement, scripts, predict, trees, stream, store, serve
-                       (all without NAME)
+  bench [NAME] [-- …]  compare with other libraries: read, candidates, agreement, scripts, predict, trees, stream, store, serve,
+                       monitor (all without NAME)
   soak [--binary FILE] [NAME...]
                        what takes too long for every change: large tables, flat memory, every level of x86-64,
-                       the store under kills and faults
+                       the store under kills and faults, drift against SciPy and Evidently
 ";
 
 /// The program that lets calls of the system fail, and the package that has it.

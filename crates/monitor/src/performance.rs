@@ -41,11 +41,8 @@ pub struct Slice {
 impl Slice {
     /// A slice for each of the most frequent levels of a column, the most frequent first; levels that are as frequent by name.
     pub fn by_level(column: &str, values: &Category, most: usize) -> Vec<Slice> {
-        let mut slices: Vec<Slice> = values
-            .levels
-            .iter()
-            .map(|level| Slice { name: format!("{column} = {level}"), rows: Vec::new() })
-            .collect();
+        let mut slices: Vec<Slice> =
+            values.levels.iter().map(|level| Slice { name: format!("{column} = {level}"), rows: Vec::new() }).collect();
         for row in 0..values.codes.len() {
             // A code beyond the levels means that the value is missing.
             if let Some(slice) = slices.get_mut(values.codes[row] as usize) {
@@ -171,9 +168,7 @@ pub fn performance(
         || measure(None),
         || {
             let windows = windows.into_par_iter();
-            windows
-                .map(|(from, to, rows)| WindowPerformance { from, to, performance: measure(Some(&rows)) })
-                .collect()
+            windows.map(|(from, to, rows)| WindowPerformance { from, to, performance: measure(Some(&rows)) }).collect()
         },
     );
     let slices = slices
@@ -254,11 +249,8 @@ fn of_rows(
     let classes = answered.task.n_classes() as f64;
     let is_usable = |row: &u32| {
         let label = answered.labels[*row as usize];
-        let is_known = if classes > 0.0 {
-            label >= 0.0 && label < classes && label.fract() == 0.0
-        } else {
-            label.is_finite()
-        };
+        let is_known =
+            if classes > 0.0 { label >= 0.0 && label < classes && label.fract() == 0.0 } else { label.is_finite() };
         is_known && !answered.predictions.row(*row as usize).iter().any(|p| p.is_nan())
     };
     let usable: Vec<u32> = with_label.iter().copied().filter(is_usable).collect();

@@ -28,7 +28,8 @@ fn main() -> Outcome<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [home, rows] = words.as_slice() else { return Err("log_ingest HOME ROWS".into()) };
     let rows: usize = rows.parse()?;
-    let blocks: Vec<Block> = (0..rows.div_ceil(BLOCK)).map(|b| Block::new(b * BLOCK, BLOCK.min(rows - b * BLOCK))).collect();
+    let blocks: Vec<Block> =
+        (0..rows.div_ceil(BLOCK)).map(|b| Block::new(b * BLOCK, BLOCK.min(rows - b * BLOCK))).collect();
     let predictions = Predictions::of(&Home::at(home), "bench")?;
     let writer = predictions.writer("1", schema(), LogOptions::default())?;
     let begun = Instant::now();
@@ -119,7 +120,14 @@ impl Block {
         let codes = yes.iter().map(|p| u32::from(*p > 0.5)).collect();
         let id = |row: u64| {
             let (a, b) = (keyed.child(21).bits(row), keyed.child(22).bits(row));
-            format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", a >> 32, a & 0xffff, (a >> 16) & 0xfff, b >> 52, b & ((1 << 48) - 1))
+            format!(
+                "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+                a >> 32,
+                a & 0xffff,
+                (a >> 16) & 0xfff,
+                b >> 52,
+                b & ((1 << 48) - 1)
+            )
         };
         Block {
             ids: rows.clone().map(id).collect(),

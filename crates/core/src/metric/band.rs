@@ -15,6 +15,8 @@ mod labels;
 mod ranking;
 mod scale;
 
+use std::cell::OnceCell;
+
 use serde::Serialize;
 
 use super::{Metric, Predictions, Scoring, numbers, probability};
@@ -99,7 +101,7 @@ pub fn estimates(
         None => targets.len() as f64,
         Some(_) => parallel::sum(targets.len(), |i| targets.weight(i)),
     };
-    let bands = Bands { scoring, total, level: Level::new(level) };
+    let bands = Bands { scoring, total, level: Level::new(level), class_terms: OnceCell::new() };
     metrics.iter().map(|&metric| bands.of(metric)).collect()
 }
 
@@ -109,6 +111,8 @@ struct Bands<'a> {
     /// Weight of all rows.
     total: f64,
     level: Level,
+    /// What rows add to the areas of classes; see `ranking`.
+    class_terms: OnceCell<(Vec<[f64; 2]>, Vec<f64>)>,
 }
 
 impl Bands<'_> {

@@ -31,6 +31,16 @@ pub(super) struct Ranking {
 impl Ranking {
     /// Ranks the rows by one output; rows of the label `positive` are the positive ones.
     pub(super) fn new(targets: &Targets, predictions: &Predictions, positive: usize, output: usize) -> Self {
+        Self::placed(targets, predictions, (positive, output), |_, _| {})
+    }
+
+    /// The same, and tells the point that each row of a weight has its score at.
+    pub(super) fn placed(
+        targets: &Targets,
+        predictions: &Predictions,
+        (positive, output): (usize, usize),
+        mut place: impl FnMut(usize, usize),
+    ) -> Self {
         let (n, width) = (targets.len(), predictions.n_outputs);
         let mut order: Vec<(u64, u32)> = (0..n)
             .filter(|&row| targets.weight(row) > 0.0)
@@ -52,16 +62,10 @@ impl Ranking {
                 Some(end) if last == Some(key) => *end = point,
                 _ => points.push(point),
             }
+            place(row, points.len() - 1);
             last = Some(key);
         }
         Ranking { points }
-    }
-
-    /// Weight of both classes above a score, and down to it: positive, then negative.
-    pub(super) fn around(&self, score: f64) -> ((f64, f64), (f64, f64)) {
-        let at = self.points.partition_point(|p| p.threshold > score);
-        let counts = |i: usize| self.points.get(i).map_or_else(|| self.totals(), |p| (p.true_positive, p.false_positive));
-        (at.checked_sub(1).map_or((0.0, 0.0), counts), counts(at))
     }
 
     /// Every distinct score from the highest to the lowest.

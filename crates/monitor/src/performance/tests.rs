@@ -58,7 +58,8 @@ fn windows_and_slices_have_the_metrics_and_the_maturity_of_their_rows() {
     let third = &report.windows[2].performance;
     assert_eq!((third.rows, third.labelled), (1_000, rows.len() as u64));
     let targets = Targets::new(rows.iter().map(|&r| log.labels[r as usize]).collect());
-    for (found, (metric, value)) in third.metrics.iter().zip(scores(&log.task, &targets, &log.predictions.take(&rows))) {
+    for (found, (metric, value)) in third.metrics.iter().zip(scores(&log.task, &targets, &log.predictions.take(&rows)))
+    {
         assert_eq!((found.metric, found.value), (metric, Some(value)));
         assert!(found.low.unwrap() < value && value < found.high.unwrap(), "{found:?}");
     }

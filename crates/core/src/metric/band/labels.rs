@@ -28,7 +28,9 @@ impl Bands<'_> {
             Metric::BalancedAccuracy | Metric::RecallMacro => {
                 Ok(self.mean_of_shares(metric, tally, |c| (tally.correct[c], tally.actual[c])))
             }
-            Metric::PrecisionMacro => Ok(self.mean_of_shares(metric, tally, |c| (tally.correct[c], tally.predicted[c]))),
+            Metric::PrecisionMacro => {
+                Ok(self.mean_of_shares(metric, tally, |c| (tally.correct[c], tally.predicted[c])))
+            }
             Metric::Mcc if tally.occurring() < 2 => Err(Undefined::OneClass),
             Metric::Mcc if tally.predicted.iter().filter(|p| **p > 0.0).count() < 2 => Err(Undefined::OnePrediction),
             Metric::Mcc => Ok(self.by_gradient(Scale::Artanh, tally.mcc(), &of_mcc(tally))),
@@ -55,9 +57,8 @@ impl Bands<'_> {
     fn mean_of_shares(&self, metric: Metric, tally: &Tally, of: impl Fn(usize) -> (f64, f64)) -> Option<[f64; 2]> {
         let value = self.scoring.value(metric);
         let classes = 0..tally.actual.len();
-        let met = classes.filter(|&c| {
-            tally.actual[c] > 0.0 || (metric != Metric::BalancedAccuracy && tally.predicted[c] > 0.0)
-        });
+        let met = classes
+            .filter(|&c| tally.actual[c] > 0.0 || (metric != Metric::BalancedAccuracy && tally.predicted[c] > 0.0));
         let (mut below, mut above, mut count) = (0.0, 0.0, 0.0);
         for class in met {
             count += 1.0;
@@ -75,7 +76,8 @@ impl Bands<'_> {
     }
 
     fn by_gradient(&self, scale: Scale, value: f64, gradient: &Gradient) -> Option<[f64; 2]> {
-        let (targets, predictions, threshold) = (self.scoring.targets, self.scoring.predictions, self.scoring.threshold);
+        let (targets, predictions, threshold) =
+            (self.scoring.targets, self.scoring.predictions, self.scoring.threshold);
         let squares = parallel::sum(targets.len(), |i| {
             let (actual, predicted) = (targets.values[i] as usize, predictions.label(i, threshold));
             let hit = if actual == predicted { gradient.correct[actual] } else { 0.0 };
@@ -128,9 +130,7 @@ fn of_mcc(tally: &Tally) -> Gradient {
     };
     let by_class = |of: &dyn Fn(usize) -> f64| (0..tally.actual.len()).map(of).collect::<Vec<f64>>();
     Gradient {
-        actual: by_class(&|c| {
-            term(correct - tally.predicted[c], 2.0 * total, 2.0 * total - 2.0 * tally.actual[c])
-        }),
+        actual: by_class(&|c| term(correct - tally.predicted[c], 2.0 * total, 2.0 * total - 2.0 * tally.actual[c])),
         predicted: by_class(&|c| term(-tally.actual[c], -2.0 * tally.predicted[c], 0.0)),
         correct: by_class(&|_| term(total, 0.0, 0.0)),
     }

@@ -34,34 +34,57 @@ impl Bands<'_> {
     }
 
     fn roc_auc_of_classes(&self, weighted: bool) -> Result<Option<[f64; 2]>> {
-        let (targets, predictions) = (self.scoring.targets, self.scoring.predictions);
-        let tally = self.scoring.tally();
-        let occurring = tally.occurring();
-        if occurring < 2 {
+        let (targets, tally, total) = (self.scoring.targets, self.scoring.tally(), self.total);
+        if tally.occurring() < 2 {
             return Err(Undefined::OneClass);
         }
+        let (terms, areas) = self.class_terms.get_or_init(|| self.class_terms());
+        // What is found here need not be computed again for the value.
+        let areas = self.scoring.class_aucs.get_or_init(|| areas.clone());
         let value = self.scoring.roc_auc(weighted);
-        let mut terms = vec![0.0; targets.len()];
-        let mut rarest = f64::INFINITY;
-        for class in (0..predictions.n_outputs).filter(|&c| tally.support(c) > 0.0) {
-            let ranking = Ranking::new(targets, predictions, class, class);
+        let term = |row: usize| {
+            let own = (areas[targets.values[row] as usize] - value) / total;
+            if weighted { terms[row][1] + own } else { terms[row][0] }
+        };
+        let squares = crate::parallel::sum(terms.len(), |row| match targets.weight(row) {
+            0.0 => 0.0,
+            weight => weight * term(row) * term(row),
+        });
+        let rarest =
+            tally.actual.iter().copied().filter(|a| *a > 0.0).fold(f64::INFINITY, |a, b| if b < a { b } else { a });
+        Ok(self.level.band(Scale::LogOdds, value, squares * rarest / (rarest - 1.0), rarest))
+    }
+
+    /// What each row adds to the plain mean of the areas of the classes that occur, and to the weighted one; and these areas.
+    fn class_terms(&self) -> (Vec<[f64; 2]>, Vec<f64>) {
+        let (targets, predictions) = (self.scoring.targets, self.scoring.predictions);
+        let tally = self.scoring.tally();
+        let plain = 1.0 / tally.occurring() as f64;
+        let (mut terms, mut places) = (vec![[0.0; 2]; targets.len()], vec![0u32; targets.len()]);
+        let area_of = |class: usize| {
+            let ranking = Ranking::placed(targets, predictions, (class, class), |row, at| places[row] = at as u32);
             let (positive, negative) = ranking.totals();
             let area = ranking.roc_auc();
-            let share = if weighted { positive / self.total } else { 1.0 / occurring as f64 };
-            let own = if weighted { (area - value) / self.total } else { 0.0 };
-            rarest = rarest.min(positive);
-            terms.par_iter_mut().enumerate().for_each(|(row, term)| {
-                let (before, here) = ranking.around(predictions.row(row)[class]);
-                let [of_positive, of_negative] = placements(before, here, positive, negative);
-                *term += if targets.values[row] as usize == class {
-                    share * (of_positive - area) / positive + own
-                } else {
-                    share * (of_negative - area) / negative
-                };
+            if positive == 0.0 {
+                return area;
+            }
+            let at_points: Vec<[f64; 2]> = ranking
+                .steps()
+                .map(|step| {
+                    let [of_positive, of_negative] = placements(step.before, step.here, positive, negative);
+                    [(of_positive - area) / positive, (of_negative - area) / negative]
+                })
+                .collect();
+            let weighted = positive / self.total;
+            terms.par_iter_mut().zip(&places).zip(&targets.values).for_each(|((term, place), label)| {
+                let added = at_points[*place as usize][usize::from(*label as usize != class)];
+                term[0] += plain * added;
+                term[1] += weighted * added;
             });
-        }
-        let squares = crate::parallel::sum(terms.len(), |i| targets.weight(i) * terms[i] * terms[i]);
-        Ok(self.level.band(Scale::LogOdds, value, squares * rarest / (rarest - 1.0), rarest))
+            area
+        };
+        let areas = (0..predictions.n_outputs).map(area_of).collect();
+        (terms, areas)
     }
 
     /// The terms of a row: what its own precision adds, and how it moves the precision at every lower score.

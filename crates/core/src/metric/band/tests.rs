@@ -115,7 +115,8 @@ fn draw(task: &Task, keyed: Keyed, n: usize) -> (Targets, Predictions) {
                 labels.push(f64::from(u8::from(u(20) < p)));
             }
             Task::Multiclass { .. } => {
-                let mut scores: Vec<f64> = (0..outputs as u64).map(|c| 2.0 * bell(30 + 4 * c) - 0.4 * c as f64).collect();
+                let mut scores: Vec<f64> =
+                    (0..outputs as u64).map(|c| 2.0 * bell(30 + 4 * c) - 0.4 * c as f64).collect();
                 crate::numeric::softmax(&mut scores);
                 let (mut rest, mut label) = (u(20), 0);
                 while label + 1 < outputs && rest >= scores[label] {
@@ -136,7 +137,9 @@ fn draw(task: &Task, keyed: Keyed, n: usize) -> (Targets, Predictions) {
 fn bands_cover_what_they_promise() {
     const DRAWS: u64 = 1_000;
     let mut wrong = Vec::new();
-    for (task, n) in [(binary(), 60), (binary(), 400), (classes(4), 400), (Task::Regression, 60), (Task::Regression, 400)] {
+    for (task, n) in
+        [(binary(), 60), (binary(), 400), (classes(4), 400), (Task::Regression, 60), (Task::Regression, 400)]
+    {
         let keyed = Keyed::new(7, Purpose::Example).child(n as u64);
         let (targets, predictions) = draw(&task, keyed.child(1_000_000), 600_000);
         let truth = scores_at(&task, &targets, &predictions, 0.5);
