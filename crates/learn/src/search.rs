@@ -232,7 +232,10 @@ pub fn search(
     };
     context.observer.event(Event::Step { name: &best.candidate.name });
     let left_out = fitted.left_out;
-    Ok((fitted.model, Found { leaderboard, train, test, reliability, answers, rounds, left_out, warnings, fit_seconds }))
+    Ok((
+        fitted.model,
+        Found { leaderboard, train, test, reliability, answers, rounds, left_out, warnings, fit_seconds },
+    ))
 }
 
 /// The rows that the stored model is fitted on, ascending.

@@ -228,7 +228,8 @@ impl Kept {
     /// Looks at the window that has begun and is not whole: what breaks the bound already need not wait for its end. It is judged again
     /// when it is whole. A volume cannot be judged so, nor a rule that asks for several windows, nor few entries.
     fn begun(&mut self, rule: &Rule, readings: &mut dyn Readings, window: (Micros, Micros)) -> bool {
-        let is_early = rule.fire_after == 1 && rule.delay == 0 && rule.measure != Measure::Volume && self.state.firing.is_none();
+        let is_early =
+            rule.fire_after == 1 && rule.delay == 0 && rule.measure != Measure::Volume && self.state.firing.is_none();
         if !is_early || window.0 >= window.1 {
             return false;
         }

@@ -15,7 +15,7 @@ use tabwright_monitor::{DriftOptions, DriftReport};
 use crate::answer::expected_columns;
 use crate::error::{Error, Result};
 
-pub(crate) use page::columns_of;
+pub(crate) use page::{columns_of, told_apart};
 
 /// What rows are held against.
 #[derive(Debug, Clone, Copy)]

@@ -142,7 +142,8 @@ fn run(artifact: &Artifact, options: &PredictOptions, context: Context<'_>) -> R
         let bad = bad_rows(&block.bad);
         if let (OnError::Fail, Some(first)) = (&options.on_error, block.bad.first()) {
             let message = described(&stream, &block, first);
-            let error = Error::Data(format!("{message}; mend the row, or use --on-error null or --on-error reject=FILE"));
+            let error =
+                Error::Data(format!("{message}; mend the row, or use --on-error null or --on-error reject=FILE"));
             return Err(logged_already(log.as_ref(), error));
         }
         name_rejects(&stream, &block, &mut done);

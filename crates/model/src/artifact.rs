@@ -144,7 +144,8 @@ impl Artifact {
             }
         }
         let model = stored::load(&manifest["model"], &mut tensors)?;
-        let reference = manifest.get("reference").map(|stored| reference::load(stored, &model, &mut tensors)).transpose()?;
+        let reference =
+            manifest.get("reference").map(|stored| reference::load(stored, &model, &mut tensors)).transpose()?;
         if let Some((name, _)) = tensors.iter().next() {
             return Err(Error::Invalid(format!("the tensor `{name}` belongs to no part of the model")));
         }

@@ -204,7 +204,8 @@ impl FlagColumn {
 
 /// The step that encodes an input by the levels that it was fitted with, if there is one.
 fn encoding_step(model: &Model, input: usize) -> Option<usize> {
-    let encodes = |step: &crate::pipeline::Step| matches!(&step.operator, Operator::Encode { input: own, .. } if *own == input);
+    let encodes =
+        |step: &crate::pipeline::Step| matches!(&step.operator, Operator::Encode { input: own, .. } if *own == input);
     model.pipeline().steps().iter().position(encodes)
 }
 

@@ -73,7 +73,7 @@ impl Reading {
     pub fn of_nothing(measure: Measure, window: (Micros, Micros)) -> Self {
         match measure {
             Measure::Volume | Measure::Lost => Reading::known(window, 0, 0.0),
-            _ => Reading::unknown(window, "nothing was logged"),
+            _ => Reading::unknown(window, "nothing was logged in this window"),
         }
     }
 }

@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tabwright_core::Context;
 use tabwright_data::{JsonKind, JsonReader, JsonValue, ReadOptions};
-use tabwright_lifecycle::monitor::label::{LabelColumns, LabelRules, NewLabel, check_label_id, check_time, read_labels};
+use tabwright_lifecycle::monitor::label::{
+    LabelColumns, LabelRules, NewLabel, check_label_id, check_time, read_labels,
+};
 use tabwright_lifecycle::monitor::logger;
 use tabwright_store::predictions::{Label, LabelLog, LogOptions, Predictions};
 use tabwright_store::{Home, time};
@@ -89,7 +91,8 @@ async fn run(call: Call) -> Answer<Response> {
             apart(move || {
                 let input = body.unpack()?.into_input("the body", form.format);
                 let columns = LabelColumns { target: Some(target), ..LabelColumns::default() };
-                read_labels(std::slice::from_ref(&input), &columns, &rules, &read, now, Context::silent()).map_err(unusable)
+                read_labels(std::slice::from_ref(&input), &columns, &rules, &read, now, Context::silent())
+                    .map_err(unusable)
             })
             .await?
         }
@@ -104,7 +107,8 @@ async fn run(call: Call) -> Answer<Response> {
         let appended = log.append(&some, now).map_err(|e| Refusal::bad("bad_label", e.to_string()))?;
         appended.done().await.map_err(|error| {
             tracing::error!(model = entry.main.name, why = %error, "labels could not be kept");
-            let message = "the labels could not be kept; send them again later, those that are there already count once";
+            let message =
+                "the labels could not be kept; send them again later, those that are there already count once";
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_kept", message)
         })?;
     }

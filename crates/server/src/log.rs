@@ -46,7 +46,13 @@ impl Logging {
         let logger = logger.map_err(|e| format!("the predictions of `{}` cannot be logged: {e}", names.0))?;
         let is_durable = settings.mode == LogMode::Durable;
         let version = names.1.to_owned();
-        Ok(Arc::new(VersionLog { logger, version, is_durable, is_strict: settings.strict, unusable: AtomicU64::new(0) }))
+        Ok(Arc::new(VersionLog {
+            logger,
+            version,
+            is_durable,
+            is_strict: settings.strict,
+            unusable: AtomicU64::new(0),
+        }))
     }
 }
 
@@ -85,7 +91,12 @@ pub(crate) struct Origin {
 
 impl Origin {
     /// Of a request that a version answers.
-    pub(crate) fn new((id, started): (Arc<str>, Instant), params: &Params, entry: &Entry, served: &Arc<Served>) -> Self {
+    pub(crate) fn new(
+        (id, started): (Arc<str>, Instant),
+        params: &Params,
+        entry: &Entry,
+        served: &Arc<Served>,
+    ) -> Self {
         let is_any = params.version.is_none() && params.alias.is_none();
         let is_canary = is_any && entry.canary.as_ref().is_some_and(|canary| Arc::ptr_eq(&canary.served, served));
         let alias = match &params.alias {
@@ -167,7 +178,8 @@ impl VersionLog {
 
     /// What an answer waits for whose blocks were logged one by one, if all of them were taken in.
     pub(crate) fn all(&self, is_taken_in: bool) -> Option<Waiting> {
-        let durable = if is_taken_in { Ok(self.logger.flush()) } else { Err("some rows could not be logged".to_owned()) };
+        let durable =
+            if is_taken_in { Ok(self.logger.flush()) } else { Err("some rows could not be logged".to_owned()) };
         self.is_durable.then(|| self.waiting(durable))
     }
 

@@ -288,7 +288,9 @@ impl Keeper {
         let outcome = self.try_reload().await;
         match &outcome {
             Ok(()) => {
-                tracing::info!("reloaded; the address, the limit of connections and what is logged stay until the next start")
+                tracing::info!(
+                    "reloaded; the address, the limit of connections and what is logged stay until the next start"
+                )
             }
             Err(why) => {
                 self.app.metrics.failed_reload();

@@ -158,8 +158,16 @@ impl Bench {
         });
         let ids = Ids::new().unwrap();
         let home = None;
-        let app =
-            App::new(Beginning { catalog, settings, tokens, is_loopback: true, ids, home, continue_trace: None, reload });
+        let app = App::new(Beginning {
+            catalog,
+            settings,
+            tokens,
+            is_loopback: true,
+            ids,
+            home,
+            continue_trace: None,
+            reload,
+        });
         Bench { app }
     }
 

@@ -107,7 +107,9 @@ pub use tabwright_lifecycle::example::{Example, generate as example};
 pub use tabwright_lifecycle::file::load;
 pub use tabwright_lifecycle::predict::{OnError, PredictOptions, predict};
 pub use tabwright_lifecycle::train::{Surroundings, Trained, read_table, save, train, train_table};
-pub use tabwright_lifecycle::{alert, card, check, compare, diff, drift, evaluate, monitor as monitoring, notify, profile, record, registry};
+pub use tabwright_lifecycle::{
+    alert, card, check, compare, diff, drift, evaluate, monitor as monitoring, notify, profile, record, registry,
+};
 pub use tabwright_model::artifact::Artifact;
 pub use tabwright_model::model::{Link, Model, Predictor, Scorer, Signature};
 pub use tabwright_model::{FeatureColumn, Features, Linear, Pipeline, Scratch, Trees};

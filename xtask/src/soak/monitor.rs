@@ -1,5 +1,5 @@
-//! Drift against SciPy and Evidently on 10,000 random pairs of samples, and 10,000 windows in which nothing changed: the tests of
-//! `monitor`, with more of each than every change can wait for.
+//! Drift against SciPy and Evidently on 10,000 random pairs of samples, 10,000 windows in which nothing changed, and 1,000 servers that are
+//! killed while they log: tests with more of each than every change can wait for.
 
 use std::process::Command;
 
@@ -11,6 +11,9 @@ use crate::process::{self, Result};
 const PAIRS: &str = "10000";
 /// Windows without drift, for each test.
 const WINDOWS: &str = "10000";
+
+/// Servers that are killed while they log.
+const KILLS: &str = "1000";
 
 /// Makes the pairs with Python, and runs the tests.
 ///
@@ -31,5 +34,8 @@ pub(super) fn run(soak: &mut Soak) -> Result<()> {
         command.env("TABWRIGHT_GOLDEN_PAIRS", &pairs).env("TABWRIGHT_QUIET_WINDOWS", WINDOWS);
         soak.run(command)?;
     }
-    Ok(())
+    let words = ["test", "--package", "tabwright-cli", "--locked", "--test", "cli", "--", "watching::kills"];
+    let mut command = process::cargo(words);
+    command.env("TABWRIGHT_TEST_KILLS", KILLS);
+    soak.run(command)
 }

@@ -37,7 +37,17 @@ fn report() -> Command {
         .arg(model());
     with_watching(period(command, "7d"))
         .arg(against())
-        .arg(list("slice", "COL", "Tells quality by the most frequent levels of these inputs, beside [registry.slices]"))
+        .arg(
+            Arg::new("whole")
+                .long("whole")
+                .action(ArgAction::SetTrue)
+                .help("Has a classifier try to tell whole rows apart, too: needs rows to hold them against"),
+        )
+        .arg(list(
+            "slice",
+            "COL",
+            "Tells quality by the most frequent levels of these inputs, beside [registry.slices]",
+        ))
         .arg(gate("Exit code 4 if there is drift or an alert"))
         .arg(output("Where the report goes: .md, or .html with pictures"))
         .arg(json())
@@ -155,7 +165,12 @@ fn period(command: Command, last: &'static str) -> Command {
                 .conflicts_with("from")
                 .help("How far back, such as 24h or 30d"),
         )
-        .arg(Arg::new("from").long("from").value_name("TIME").help("The first moment, such as 2026-11-01 or 2026-11-01T10:30:00Z"))
+        .arg(
+            Arg::new("from")
+                .long("from")
+                .value_name("TIME")
+                .help("The first moment, such as 2026-11-01 or 2026-11-01T10:30:00Z"),
+        )
         .arg(Arg::new("to").long("to").value_name("TIME").help("The moment before which it ends [default: now]"))
 }
 

@@ -29,11 +29,15 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     match matches.get_flag("json") {
         true => {
             let mut json = document(&freed, asked.dry_run);
-            json["predictions"] = json!({ "days": logs.0, "bytes": logs.1 });
+            json["predictions"] = json!({ "days": logs.0, "bytes": logs.1, "compacted": logs.2 });
             screen::print_json(&json)?;
         }
         false => {
             let mut text = shown(&freed, span, asked.dry_run);
+            if logs.2 > 0 {
+                let rows = usize::try_from(logs.2).unwrap_or(usize::MAX);
+                text += &format!("Predictions: {} now in files of days\n", screen::count(rows));
+            }
             if logs.0 > 0 {
                 let days = screen::counted(logs.0, "day");
                 text += &format!("Predictions beyond log.keep or log.keep_size: {days}, {}\n", screen::bytes(logs.1));
@@ -44,21 +48,21 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes files of what was logged, and frees what [log] keeps no longer: days, and bytes.
-fn free_logs(config: &Config, dry_run: bool) -> Result<(usize, u64), Failure> {
+/// Makes files of what was logged, and frees what `[log]` keeps no longer: days and bytes that are freed, and entries that are in files now.
+fn free_logs(config: &Config, dry_run: bool) -> Result<(usize, u64, u64), Failure> {
     let (home, now) = (home::locate()?, time::now());
     let retention = Retention { dry_run, ..config.log.retention(now)? };
-    let (mut days, mut bytes) = (0, 0);
+    let (mut days, mut bytes, mut rows) = (0, 0, 0);
     for model in Predictions::models(&home).map_err(Error::from)? {
         let log = Predictions::of(&home, &model).map_err(Error::from)?;
         // On a full disk nothing can be compacted before something is freed.
-        let compacted = if dry_run { Ok(()) } else { log.compact(now).map(drop) };
+        let compacted = if dry_run { Ok(0) } else { log.compact(now).map(|compacted| compacted.rows) };
         let freed = log.retain(&retention).map_err(Error::from)?;
         days += freed.days.len();
         bytes += freed.bytes;
-        compacted.map_err(Error::from)?;
+        rows += compacted.map_err(Error::from)?;
     }
-    Ok((days, bytes))
+    Ok((days, bytes, rows))
 }
 
 fn document(freed: &Freed, dry_run: bool) -> serde_json::Value {

@@ -233,7 +233,9 @@ fn told(watched: &Watched, found: &Skew) -> String {
     }
     let compared = screen::count(found.compared as usize);
     if found.skewed == 0 {
-        return format!("{named}: no skew. All {compared} predictions are what the model gives to their inputs, to the bit.\n");
+        return format!(
+            "{named}: no skew. All {compared} predictions are what the model gives to their inputs, to the bit.\n"
+        );
     }
     let mut text = format!(
         "{named}: skew. {} of {compared} predictions are not what the model gives to their inputs; the largest difference is {}.\n",
@@ -245,7 +247,9 @@ fn told(watched: &Watched, found: &Skew) -> String {
     }
     for (column, entries) in &found.columns {
         let entries = screen::count(*entries as usize);
-        text.push_str(&format!("  without the input `{column}` the model gives what was logged, for {entries} entries\n"));
+        text.push_str(&format!(
+            "  without the input `{column}` the model gives what was logged, for {entries} entries\n"
+        ));
     }
     if found.changed_inputs > 0 {
         text.push_str("  input_hash: the inputs in the log are not those that were hashed when they were predicted\n");

@@ -34,7 +34,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let options = PredictOptions {
         sources: texts(matches, "data"),
         output: matches.get_one::<String>("output").cloned().unwrap_or_else(|| "-".into()),
-        keep: texts(matches, "keep"),
+        keep: kept(matches),
         on_error: on_error.parse::<OnError>()?,
         batch_size: matches.get_one::<u32>("batch-size").map(|n| *n as usize),
         threads: matches.get_one::<usize>("threads").copied().unwrap_or(0),
@@ -84,6 +84,15 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The columns that are carried through: labels come by the id that predictions are logged under, so it is among them.
+fn kept(matches: &ArgMatches) -> Vec<String> {
+    let mut keep = texts(matches, "keep");
+    if let Some(id) = matches.get_one::<String>("log-id").filter(|id| !keep.contains(id)) {
+        keep.insert(0, id.clone());
+    }
+    keep
+}
+
 /// Where the predictions are logged, if that is asked for: under the name and version that a server would have for the model.
 fn log_target(
     matches: &ArgMatches,
@@ -95,7 +104,9 @@ fn log_target(
     }
     let named = matches.get_one::<String>("model").map_or("", String::as_str);
     let (name, version) = match version {
-        Some(version) => (Reference::parse(named).map_err(tabwright_lifecycle::Error::from)?.name, version.version.to_string()),
+        Some(version) => {
+            (Reference::parse(named).map_err(tabwright_lifecycle::Error::from)?.name, version.version.to_string())
+        }
         None => names_of_file(Path::new(named), artifact),
     };
     Ok(Some(LogTarget {

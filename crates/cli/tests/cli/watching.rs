@@ -70,13 +70,17 @@ fn what_is_predicted_is_logged_labelled_and_reported() {
     let auc = auc.iter().find(|metric| metric["metric"] == "roc_auc").unwrap();
     assert!(auc["low"].as_f64().unwrap() < auc["value"].as_f64().unwrap(), "{auc}");
     assert_eq!(report["drift"]["approximate"], true);
-    assert!(report["drift"]["columns"].as_array().unwrap().iter().any(|c| c["column"] == "probability_yes"), "{report}");
+    assert!(
+        report["drift"]["columns"].as_array().unwrap().iter().any(|c| c["column"] == "probability_yes"),
+        "{report}"
+    );
     place.run(&format!("monitor report churn --model churn.tw {MARCH} -o report.html")).ok();
     assert!(place.read("report.html").contains("<svg"));
     let text = place.run(&format!("monitor report churn --model churn.tw {MARCH}")).ok();
-    text.prints("50% of the predictions are labelled").prints("Busiest hour");
+    text.prints("50 % of the predictions are labelled").prints("Busiest hour");
     // Without the model, against an earlier time.
-    let report = place.run("monitor report churn --from 2026-03-09 --to 2026-03-17 --against 2026-03-01..2026-03-09 --json");
+    let report =
+        place.run("monitor report churn --from 2026-03-09 --to 2026-03-17 --against 2026-03-01..2026-03-09 --json");
     let report = report.ok().json();
     assert!(report["drift_against"].as_str().unwrap().starts_with("the log from 2026-03-01"), "{report}");
 }
@@ -114,25 +118,33 @@ fn skew_is_found_to_the_bit_and_named() {
     // What another system would say of these rows, if it passed over one column.
     place.run("predict churn.tw dated.csv --keep order,made -o other.csv").ok();
     let table = place.read("churn.csv");
-    let without: String = table.lines().enumerate().map(|(at, line)| {
-        let mut cells: Vec<&str> = line.split(',').collect();
-        if at > 0 {
-            cells[5] = "";
-        }
-        cells.join(",") + "\n"
-    }).collect();
+    let without: String = table
+        .lines()
+        .enumerate()
+        .map(|(at, line)| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            if at > 0 {
+                cells[5] = "";
+            }
+            cells.join(",") + "\n"
+        })
+        .collect();
     place.write("without.csv", without);
     place.run("predict churn.tw without.csv -o without-p.csv").ok();
     let answers = place.read("without-p.csv");
     let rows = place.read("dated.csv");
     let rows = rows.lines().zip(answers.lines()).map(|(row, answer)| format!("{row},{answer}\n"));
     place.write("imported.csv", rows.collect::<String>());
-    let imported = place.run("monitor import other imported.csv --model churn.tw --id order --time made --json").ok().json();
+    let imported =
+        place.run("monitor import other imported.csv --model churn.tw --id order --time made --json").ok().json();
     assert_eq!(imported["rows"], 400);
     let skew = place.run(&format!("monitor skew other --model churn.tw {MARCH} --json")).exit(4).json();
     assert!(skew["skewed"].as_u64().unwrap() > 300, "{skew}");
     assert!(skew["columns"]["tenure_months"].as_u64().unwrap() > 100, "{}", skew["columns"]);
-    place.run(&format!("monitor skew other --model churn.tw {MARCH}")).exit(4).prints("without the input `tenure_months`");
+    place
+        .run(&format!("monitor skew other --model churn.tw {MARCH}"))
+        .exit(4)
+        .prints("without the input `tenure_months`");
     // Where only hashes are there, it says that it cannot.
     place.write("tabwright.toml", "[log]\ninputs = \"hashes\"\n");
     place.run("predict churn.tw churn.csv --log -o p.csv").ok();
@@ -171,7 +183,8 @@ fn rules_fire_tell_and_are_replayed() {
          [alerts.rules.errors]\nmeasure = \"errors\"\nabove = 0.5\n",
     );
     let judged = place.run("monitor alerts churn --model churn.tw --send --gate --json").exit(4).json();
-    let rule = |name: &str| judged["rules"].as_array().unwrap().iter().find(|rule| rule["rule"] == name).unwrap().clone();
+    let rule =
+        |name: &str| judged["rules"].as_array().unwrap().iter().find(|rule| rule["rule"] == name).unwrap().clone();
     assert_eq!((&rule("few")["status"], &rule("errors")["status"]), (&json!("firing"), &json!("unknown")));
     assert_eq!(judged["sent"][0]["sent"], true, "{judged}");
     let said: Value = serde_json::from_str(&place.read("said.json")).unwrap();
@@ -181,7 +194,8 @@ fn rules_fire_tell_and_are_replayed() {
     assert_eq!((&again["messages"], &again["sent"]), (&json!([]), &json!([])));
     let report = place.run(&format!("monitor report churn --model churn.tw {MARCH} --gate --json")).exit(4).json();
     assert_eq!(report["alerts"].as_array().unwrap().len(), 2);
-    let replayed = place.run(&format!("monitor backtest churn --model churn.tw {MARCH} --quiet 2026-03-01..2026-03-17 --json"));
+    let replayed =
+        place.run(&format!("monitor backtest churn --model churn.tw {MARCH} --quiet 2026-03-01..2026-03-17 --json"));
     let replayed = replayed.ok().json();
     let few = replayed["rules"].as_array().unwrap().iter().find(|rule| rule["rule"] == "few").unwrap();
     assert_eq!((&few["windows"], &few["fired"], &few["quiet"]["broken"]), (&json!(16), &json!(1), &json!(16)));
@@ -231,7 +245,9 @@ fn kills_while_serving_lose_nothing_that_was_confirmed() {
                     for number in 0.. {
                         let id = format!("{kill}-{client}-{number}");
                         match predict(&mut connection, &sent, &id) {
-                            Ok(reply) if header(&reply, "x-logged") == Some("true") => acknowledged.lock().unwrap().push(id),
+                            Ok(reply) if header(&reply, "x-logged") == Some("true") => {
+                                acknowledged.lock().unwrap().push(id)
+                            }
                             Ok(_) => {}
                             Err(_) => return,
                         }
@@ -266,7 +282,6 @@ fn a_log_that_cannot_be_written_stops_nobody_is_told_and_recovers() {
     let place = Place::new();
     place.model();
     // A file stands where the folder of the log should be.
-    std::fs::create_dir(place.path(".tabwright")).unwrap();
     place.write(".tabwright/predictions", "in the way");
     let server = place.serve("churn.tw --log durable");
     let sent = row(&place, 5);
@@ -312,7 +327,6 @@ fn a_log_that_cannot_be_written_stops_nobody_is_told_and_recovers() {
 fn an_answer_that_must_be_logged_is_refused_where_that_is_asked_for() {
     let place = Place::new();
     place.model();
-    std::fs::create_dir(place.path(".tabwright")).unwrap();
     place.write(".tabwright/predictions", "in the way");
     let server = place.serve("churn.tw --log durable --log-strict");
     let reply = predict(&mut server.connect(), &row(&place, 1), "x").unwrap();
@@ -332,7 +346,10 @@ fn labels_come_over_http() {
     let send = |body: &str, content_type: &str| {
         server.ask("POST", "/v1/models/churn/labels", &[("content-type", content_type)], body.as_bytes())
     };
-    let reply = send(r#"{"labels": [{"id": "p0", "label": "yes"}, {"id": "p1", "label": "no", "time": "2026-01-01T00:00:00Z"}]}"#, "application/json");
+    let reply = send(
+        r#"{"labels": [{"id": "p0", "label": "yes"}, {"id": "p1", "label": "no", "time": "2026-01-01T00:00:00Z"}]}"#,
+        "application/json",
+    );
     assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
     assert_eq!(send("id,label\np2,no\np0,no\n", "text/csv").status, 200);
     for (body, code) in [

@@ -13,17 +13,25 @@ struct Hours {
     values: Vec<f64>,
     asked: Vec<i64>,
     fails: bool,
+    /// What a window that is not whole reads.
+    begun: Option<f64>,
 }
 
 impl Hours {
     fn of(values: &[f64]) -> Self {
-        Hours { values: values.to_vec(), asked: Vec::new(), fails: false }
+        Hours { values: values.to_vec(), asked: Vec::new(), fails: false, begun: None }
     }
 }
 
 impl Readings for Hours {
     fn read(&mut self, _: Measure, window: (Micros, Micros)) -> Result<Reading> {
         let hour = (window.0 - BEGIN).div_euclid(HOUR);
+        if window.1 - window.0 < HOUR {
+            return Ok(match self.begun {
+                Some(value) => Reading::known(window, 100, value),
+                None => Reading::unknown(window, "nothing was logged"),
+            });
+        }
         self.asked.push(hour);
         if self.fails {
             return Err(Error::Data("the disk is gone".into()));
@@ -69,6 +77,32 @@ fn each_window_is_judged_once_across_runs() {
                     alarm at more than 5.0 %, since 2026-11-27T03:00:00Z. `tabwright monitor report churn` shows what is refused: the \
                     form of the data may have changed.";
     assert_eq!(message.text, expected);
+}
+
+#[test]
+fn what_breaks_the_bound_already_is_told_before_its_window_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hours = Hours::of(&[0.0, 0.0, 0.5, 0.0]);
+    hours.begun = Some(0.5);
+    let early = judge(folder.path(), &[rule()], &mut hours, at(2) + HOUR / 2);
+    assert_eq!((early.messages.len(), early.is_firing(), early.rules[0].alert.event), (1, true, Some(Event::Fired)));
+    let mut run = AlertRun::open(folder.path(), "churn").unwrap();
+    run.told(&early.messages[0]);
+    run.save().unwrap();
+    drop(run);
+    // The whole window says the same, and nobody is told twice; the next one is calm.
+    let whole = judge(folder.path(), &[rule()], &mut hours, at(3));
+    assert_eq!((whole.messages.len(), whole.is_firing(), hours.asked.as_slice()), (0, true, &[1, 2][..]));
+    hours.begun = None;
+    let over = judge(folder.path(), &[rule()], &mut hours, at(4));
+    assert_eq!((over.messages.len(), over.is_firing()), (1, false));
+    // A rule that asks for two windows, and one of a volume, wait for the end.
+    for rule in [Rule { fire_after: 2, ..rule() }, Rule { measure: Measure::Volume, ..rule() }] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut hours = Hours::of(&[0.0, 0.0]);
+        hours.begun = Some(0.5);
+        assert!(!judge(folder.path(), &[rule], &mut hours, at(1) + HOUR / 2).is_firing());
+    }
 }
 
 #[test]

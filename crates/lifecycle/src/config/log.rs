@@ -56,7 +56,8 @@ impl LogConfig {
             ("values", columns) => LoggedInputs::Columns(columns.to_vec()),
             ("hashes", []) => LoggedInputs::Hashes,
             ("hashes", _) => {
-                let message = "log.inputs = \"hashes\" keeps no values, and log.columns names some; take one of the two away";
+                let message =
+                    "log.inputs = \"hashes\" keeps no values, and log.columns names some; take one of the two away";
                 return Err(Error::Config(message.into()));
             }
             (other, _) => return Err(Error::Config(format!("log.inputs: `{other}` is neither values nor hashes"))),

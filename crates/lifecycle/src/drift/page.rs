@@ -2,6 +2,7 @@
 
 use tabwright_core::numeric;
 use tabwright_monitor::DriftReport;
+use tabwright_monitor::classifier::Apart;
 use tabwright_monitor::drift::ColumnDrift;
 use tabwright_report::document::{Document, Section, Table};
 use tabwright_report::ranking::{Ranked, bars};
@@ -44,12 +45,7 @@ impl Drifted {
     fn whole_section(&self) -> Option<Section> {
         let apart = self.whole.as_ref()?;
         let mut section = Section::new("The rows as a whole");
-        let verdict = if apart.drift { "They can be told apart" } else { "They cannot be told apart" };
-        section.text(format!(
-            "{verdict}: a model that saw some of both guessed where the others come from with a ROC AUC of {} (0.5 is chance; p = {}).",
-            number(apart.roc_auc),
-            number(apart.p_value)
-        ));
+        section.text(told_apart(apart));
         Some(section)
     }
 
@@ -74,18 +70,38 @@ impl Drifted {
                 "Train anew on rows that include the new time (`tabwright retrain`), and compare before it takes over.",
             ]
         } else {
-            &["Nothing: the rows look like those that they were held against."]
+            few_or_nothing(&self.report)
         };
         section.list(steps.iter().map(|step| (*step).to_owned()).collect());
         section
     }
 }
 
+/// How well whole rows can be told apart.
+pub(crate) fn told_apart(apart: &Apart) -> String {
+    let verdict = if apart.drift { "They can be told apart" } else { "They cannot be told apart" };
+    format!(
+        "{verdict}: a model that saw some of both guessed where the others come from with a ROC AUC of {} (0.5 is chance; p = {}).",
+        number(apart.roc_auc),
+        number(apart.p_value)
+    )
+}
+
 /// Each column, in a table and a picture.
 pub(crate) fn columns_of(report: &DriftReport, title: &str) -> Section {
     let mut section = Section::new(title);
-    let header =
-        ["column", "kind", "test", "statistic", "p-value", "threshold", "missing before", "missing now", "drift"];
+    let header = [
+        "column",
+        "kind",
+        "test",
+        "statistic",
+        "p-value",
+        "adjusted p",
+        "threshold",
+        "missing before",
+        "missing now",
+        "drift",
+    ];
     let mut table = Table::of_texts(&header);
     let columns = by_weight(&report.columns);
     for column in &columns {
@@ -95,7 +111,8 @@ pub(crate) fn columns_of(report: &DriftReport, title: &str) -> Section {
             column.kind.name().to_owned(),
             column.test.map_or("–", |test| test.name()).to_owned(),
             or_dash(column.statistic),
-            or_dash(column.adjusted_p_value.or(column.p_value)),
+            or_dash(column.p_value),
+            or_dash(column.adjusted_p_value),
             or_dash(column.threshold),
             percent(missing_share(column, 0)),
             percent(missing_share(column, 1)),
@@ -113,6 +130,20 @@ pub(crate) fn columns_of(report: &DriftReport, title: &str) -> Section {
         section.picture(title, bars(title, &ranked));
     }
     section
+}
+
+/// What is to be done where nothing drifts.
+fn few_or_nothing(report: &DriftReport) -> &'static [&'static str] {
+    /// Rows below which hardly anything can be told.
+    const FEW: u64 = 30;
+    let [reference, current] = report.rows;
+    if reference.min(current) < FEW {
+        return &["Wait for more rows: of so few, hardly anything can be told."];
+    }
+    match report.not_compared.is_empty() && report.findings.is_empty() {
+        true => &["Nothing: the rows look like those that they were held against."],
+        false => &["Look at what is named above; what could be compared looks like what it was held against."],
+    }
 }
 
 /// The share of the rows of one side without a value.

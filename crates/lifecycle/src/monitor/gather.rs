@@ -41,7 +41,9 @@ impl Growing {
         }
         let rows = rows.iter().map(|row| *row as usize);
         match (self, column) {
-            (Growing::Float(all), Column::Float(_) | Column::Integer(_)) => all.extend(rows.map(|row| column.number(row))),
+            (Growing::Float(all), Column::Float(_) | Column::Integer(_)) => {
+                all.extend(rows.map(|row| column.number(row)))
+            }
             (Growing::Integer(all), Column::Integer(values)) | (Growing::Timestamp(all), Column::Timestamp(values)) => {
                 all.extend(rows.map(|row| values[row]));
             }

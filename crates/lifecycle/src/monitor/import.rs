@@ -54,7 +54,12 @@ pub struct ImportColumns {
 impl Default for ImportColumns {
     fn default() -> Self {
         let named = |name: &str| name.to_owned();
-        ImportColumns { id: named("prediction_id"), time: named("time"), prediction: named("prediction"), latency: None }
+        ImportColumns {
+            id: named("prediction_id"),
+            time: named("time"),
+            prediction: named("prediction"),
+            latency: None,
+        }
     }
 }
 
@@ -160,7 +165,8 @@ impl<'a> Plan<'a> {
         };
         let classes = outputs.classes();
         let with_probability: Vec<bool> = classes.iter().map(|class| probabilities.contains(&class.as_str())).collect();
-        let of_class = |(class, is_known): (&String, &bool)| is_known.then(|| (format!("{PROBABILITY}{class}"), Kind::Float));
+        let of_class =
+            |(class, is_known): (&String, &bool)| is_known.then(|| (format!("{PROBABILITY}{class}"), Kind::Float));
         let mut expected = vec![
             (columns.id.clone(), Kind::Text),
             (columns.time.clone(), Kind::Timestamp),

@@ -173,13 +173,8 @@ pub fn read_labels(
     let mut expected = vec![(id.clone(), Kind::Text), (label.clone(), kind)];
     expected.extend(time.iter().map(|name| (name.clone(), Kind::Timestamp)));
     let passed_over = names.iter().map(|name| (*name).to_owned()).collect();
-    let request = StreamRequest {
-        passed_over,
-        expected,
-        keep: Vec::new(),
-        batch_size: FILE_BATCH,
-        batch_bytes: BATCH_BYTES,
-    };
+    let request =
+        StreamRequest { passed_over, expected, keep: Vec::new(), batch_size: FILE_BATCH, batch_bytes: BATCH_BYTES };
     let mut stream = open_stream(inputs, &request, read)?;
     let mut all = Vec::new();
     while let Some(block) = stream.next() {
@@ -211,7 +206,9 @@ pub fn read_labels(
 fn value(column: &Column, row: usize, rules: &LabelRules) -> Result<LabelValue, String> {
     match (column, rules) {
         (column, _) if column.is_missing(row) => Err("the row has no label".into()),
-        (Column::Category(_), _) | (_, LabelRules::Classes { .. }) => rules.text(&text(column, row).unwrap_or_default()),
+        (Column::Category(_), _) | (_, LabelRules::Classes { .. }) => {
+            rules.text(&text(column, row).unwrap_or_default())
+        }
         (column, LabelRules::Number) => rules.number(column.number(row)),
     }
 }

@@ -11,8 +11,8 @@ use tabwright_model::contract::RowFlags;
 use tabwright_model::model::Model;
 use tabwright_store::Home;
 use tabwright_store::predictions::{
-    Durable, Entries, LogColumn, LogOptions, LogSchema, LogState, LONGEST_ID, Outputs, PredictionLog, Predictions, fresh_id,
-    hash_rows,
+    Durable, Entries, LONGEST_ID, LogColumn, LogOptions, LogSchema, LogState, Outputs, PredictionLog, Predictions,
+    fresh_id, hash_rows,
 };
 use tabwright_store::time::Micros;
 
@@ -160,7 +160,13 @@ impl Logger {
     ///
     /// # Errors
     /// As [`Logger::append`], and if the system gives no random numbers.
-    pub fn log_prediction(&self, model: &Model, input: &Block, prediction: &Scores, time: Micros) -> Result<Vec<String>> {
+    pub fn log_prediction(
+        &self,
+        model: &Model,
+        input: &Block,
+        prediction: &Scores,
+        time: Micros,
+    ) -> Result<Vec<String>> {
         let prefix = fresh_id()?;
         let made: Vec<String> = (0..input.n_rows()).map(|row| format!("{prefix}-{row}")).collect();
         let ids: Vec<&str> = made.iter().map(String::as_str).collect();

@@ -33,7 +33,12 @@ impl<'a> LogReadings<'a> {
         config: &'a Config,
         labels: &'a Labels,
     ) -> Self {
-        let request = ReportRequest { artifact, against, most_rows: MOST_ROWS, ..ReportRequest::new(log, version, (0, 0), config) };
+        let request = ReportRequest {
+            artifact,
+            against,
+            most_rows: MOST_ROWS,
+            ..ReportRequest::new(log, version, (0, 0), config)
+        };
         LogReadings { request, labels, last: None }
     }
 
@@ -100,7 +105,7 @@ impl Readings for LogReadings<'_> {
             Measure::DriftShare => {
                 let task = task(request.artifact, window);
                 match drift_of(&request, window, &task, labels)? {
-                    std::ops::ControlFlow::Continue((report, _)) => known(report.drifted_share),
+                    std::ops::ControlFlow::Continue(found) => known(found.report.drifted_share),
                     std::ops::ControlFlow::Break(why) => Reading::unknown(span, why),
                 }
             }
@@ -109,8 +114,10 @@ impl Readings for LogReadings<'_> {
                 let (truth, _) = coded_labels(window, &task);
                 let predictions = window.held.scores(&task);
                 let answered = Answered { task: &task, predictions: &predictions, labels: &truth, times: None };
-                let threshold = request.artifact.map_or(PerformanceOptions::default().threshold, |a| a.model().threshold());
-                let options = PerformanceOptions { metrics: Some(vec![metric]), threshold, ..PerformanceOptions::default() };
+                let threshold =
+                    request.artifact.map_or(PerformanceOptions::default().threshold, |a| a.model().threshold());
+                let options =
+                    PerformanceOptions { metrics: Some(vec![metric]), threshold, ..PerformanceOptions::default() };
                 let found = performance(&answered, &[], &options)?.whole;
                 match found.metrics.first().map(|m| (m.value, m.low, m.high, m.reason.clone())) {
                     Some((Some(value), Some(low), Some(high), _)) => {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tabwright_core::{Column, RowSet, Table, Task, View, Warning, suggest};
 use tabwright_model::artifact::Artifact;
 use tabwright_monitor::DriftReport;
+use tabwright_monitor::classifier::Apart;
 use tabwright_monitor::performance::{Answered, PerformanceOptions, PerformanceReport, Slice, performance};
 use tabwright_monitor::quality::{QualityLimits, QualityReport, VolumeGap, quality, volume_gaps};
 use tabwright_store::predictions::{Damage, Labels, Predictions};
@@ -46,6 +47,8 @@ pub struct ReportRequest<'a> {
     pub against: Against<'a>,
     /// How drift is judged, and which slices there are.
     pub config: &'a Config,
+    /// Whether a classifier tries to tell whole rows apart.
+    pub whole: bool,
     /// Columns by whose most frequent levels quality is told, beside the slices of the configuration.
     pub slice_by: &'a [String],
     /// Entries that are held in memory; of more, a sample is.
@@ -63,6 +66,7 @@ impl<'a> ReportRequest<'a> {
             to,
             against: Against::Model,
             config,
+            whole: false,
             slice_by: &[],
             most_rows: MOST_ROWS,
         }
@@ -90,6 +94,9 @@ pub struct Report {
     pub inputs: Unusual,
     /// Whether the world has moved.
     pub drift: Option<DriftReport>,
+    /// How well whole rows can be told apart from those of the reference; none where that was not asked for, or there are no rows to
+    /// hold them against.
+    pub whole: Option<Apart>,
     /// What that was held against, or why there was nothing to compare.
     pub drift_against: String,
     /// What is wrong with the inputs; none where there is no model to hold them against.
@@ -249,18 +256,19 @@ pub fn report(request: &ReportRequest<'_>, labels: &Labels, alerts: Vec<Alert>) 
     let window = read(request, (request.from, request.to), labels)?;
     let unknown = if labels.is_empty() { None } else { Some(request.log.unknown_labels(labels)?) };
     let task = task(request.artifact, &window);
-    let (drift, drift_against) = match drift::of(request, &window, &task, labels)? {
-        ControlFlow::Continue((drift, against)) => (Some(drift), against),
-        ControlFlow::Break(why) => (None, why),
+    let (drift, whole, drift_against) = match drift::of(request, &window, &task, labels)? {
+        ControlFlow::Continue(drift::Compared { report, whole, against }) => (Some(report), whole, against),
+        ControlFlow::Break(why) => (None, None, why),
     };
-    let data_quality = request.artifact.filter(|_| !window.held.is_empty() && !window.held.inputs.schema().is_empty()).map(
-        |artifact| {
+    let data_quality = request
+        .artifact
+        .filter(|_| !window.held.is_empty() && !window.held.inputs.schema().is_empty())
+        .map(|artifact| {
             let view = View::new(&window.held.inputs, RowSet::Range(0, window.held.inputs.n_rows()));
             let logged = artifact.evidence.summaries.iter();
             let logged = logged.filter(|summary| window.held.inputs.schema().position(&summary.name).is_some());
             quality(&logged.cloned().collect::<Vec<_>>(), view, QualityLimits::default())
-        },
-    );
+        });
     let mut findings = Vec::new();
     let (quality, unusable) = judged(request, &window, &task, &mut findings)?;
     let mut report = Report {
@@ -271,12 +279,9 @@ pub fn report(request: &ReportRequest<'_>, labels: &Labels, alerts: Vec<Alert>) 
         volume: volume(&window),
         latency: latency(&window.held.latencies),
         predictions: answers(&window, &task),
-        inputs: Unusual {
-            missing: window.unusual[0],
-            out_of_range: window.unusual[1],
-            unseen: window.unusual[2],
-        },
+        inputs: Unusual { missing: window.unusual[0], out_of_range: window.unusual[1], unseen: window.unusual[2] },
         drift,
+        whole,
         drift_against,
         data_quality,
         gaps: gaps(&window),

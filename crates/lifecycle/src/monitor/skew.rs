@@ -87,7 +87,11 @@ pub fn skew(log: &Predictions, version: &str, artifact: &Artifact, (from, to): (
             None => {
                 without_inputs += chunk.times().len() as u64;
                 let lacks = |(name, _): &&(String, Kind)| chunk.schema.inputs.iter().all(|input| input.name != *name);
-                lacking = expected.iter().find(lacks).map(|(name, _)| name.clone()).filter(|_| !chunk.schema.inputs.is_empty());
+                lacking = expected
+                    .iter()
+                    .find(lacks)
+                    .map(|(name, _)| name.clone())
+                    .filter(|_| !chunk.schema.inputs.is_empty());
             }
         }
     }
@@ -108,7 +112,13 @@ pub fn skew(log: &Predictions, version: &str, artifact: &Artifact, (from, to): (
 }
 
 impl Skew {
-    fn compare(&mut self, artifact: &Artifact, expected: &[(String, Kind)], chunk: &Chunk, block: &Block) -> Result<()> {
+    fn compare(
+        &mut self,
+        artifact: &Artifact,
+        expected: &[(String, Kind)],
+        chunk: &Chunk,
+        block: &Block,
+    ) -> Result<()> {
         let model = artifact.model();
         let scores = model.scorer().predict(Rows::all(block));
         let hashes = hash_block(block);
@@ -136,7 +146,9 @@ impl Skew {
                 self.numbers("prediction", (chunk.predictions().number(row), given(0)), &mut parts);
             }
             for (class, label) in labels.iter().enumerate() {
-                let Some(column) = chunk.probabilities().get(class).filter(|column| !column.is_missing(row)) else { continue };
+                let Some(column) = chunk.probabilities().get(class).filter(|column| !column.is_missing(row)) else {
+                    continue;
+                };
                 is_compared = true;
                 self.numbers(&format!("probability_{label}"), (column.number(row), given(class)), &mut parts);
             }
@@ -175,7 +187,13 @@ impl Skew {
     }
 
     /// Looks for the one input that explains an answer: with it missing, the model gives what was logged.
-    fn explain(&mut self, artifact: &Artifact, (expected, block): (&[(String, Kind)], &Block), chunk: &Chunk, row: usize) {
+    fn explain(
+        &mut self,
+        artifact: &Artifact,
+        (expected, block): (&[(String, Kind)], &Block),
+        chunk: &Chunk,
+        row: usize,
+    ) {
         /// Entries for which this is tried: it asks the model once for each input.
         const MOST: u64 = 200;
         if self.skewed > MOST {
@@ -197,7 +215,9 @@ impl Skew {
         };
         let logged = if is_binary { &logged[logged.len().min(1)..] } else { &logged[..] };
         for (at, (name, _)) in expected.iter().enumerate() {
-            if !block.column(at).is_missing(row) && scores.row(at).iter().zip(logged).all(|(a, b)| a.to_bits() == b.to_bits()) {
+            if !block.column(at).is_missing(row)
+                && scores.row(at).iter().zip(logged).all(|(a, b)| a.to_bits() == b.to_bits())
+            {
                 *self.columns.entry(name.clone()).or_default() += 1;
             }
         }

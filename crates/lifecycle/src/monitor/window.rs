@@ -110,9 +110,10 @@ impl Held {
                 let values = self.predictions.as_ref().map(|p| (0..n_rows).map(|row| p.number(row)).collect());
                 Scores { n_outputs: 1, values: values.unwrap_or_default() }
             }
-            Task::Binary { .. } => {
-                Scores { n_outputs: 1, values: self.probabilities.get(1).cloned().unwrap_or_else(|| vec![f64::NAN; n_rows]) }
-            }
+            Task::Binary { .. } => Scores {
+                n_outputs: 1,
+                values: self.probabilities.get(1).cloned().unwrap_or_else(|| vec![f64::NAN; n_rows]),
+            },
             _ => {
                 let k = self.probabilities.len();
                 let values = (0..n_rows).flat_map(|row| self.probabilities.iter().map(move |p| p[row])).collect();
@@ -267,14 +268,16 @@ impl<'a> Builder<'a> {
             Ok(Column::Category(flags)) => Some(flags),
             _ => None,
         };
-        let is_usable = |row: usize| flags.and_then(|flags| flags.get(row)).is_none_or(|flag| !has_flag(flag, UNUSABLE));
+        let is_usable =
+            |row: usize| flags.and_then(|flags| flags.get(row)).is_none_or(|flag| !has_flag(flag, UNUSABLE));
         let is_held = |row: &u32| hashes[*row as usize] <= self.most && is_usable(*row as usize);
         let rows: Vec<u32> = (0..hashes.len() as u32).filter(is_held).collect();
         self.hashes.extend(rows.iter().map(|row| hashes[*row as usize]));
         self.times.extend(rows.iter().map(|row| chunk.times()[*row as usize]));
         if let Ok(latencies) = chunk.table.column_named("latency_us") {
             let some = rows.iter().map(|row| *row as usize);
-            self.latencies.extend(some.map(|row| if latencies.is_missing(row) { -1 } else { latencies.number(row) as i64 }));
+            self.latencies
+                .extend(some.map(|row| if latencies.is_missing(row) { -1 } else { latencies.number(row) as i64 }));
         }
         self.predictions.push(chunk.predictions(), &rows);
         self.labels.push(&labelled.labels, &rows);

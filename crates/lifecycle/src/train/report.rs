@@ -51,7 +51,10 @@ pub(super) fn reference(prepared: &Prepared, fitted_on: &[u32], model: &Model, m
 /// Says that no rows are kept of those that stream.
 pub(super) fn unkept_reference(config: &Config) -> Vec<Warning> {
     let message = "no reference rows were kept, since the rows stream; set train.rows_from = \"memory\"";
-    (config.train.keep_reference > 0).then(|| Warning::general(Code::ReferenceLeftOut, message.to_owned())).into_iter().collect()
+    (config.train.keep_reference > 0)
+        .then(|| Warning::general(Code::ReferenceLeftOut, message.to_owned()))
+        .into_iter()
+        .collect()
 }
 
 /// What the model is worth in the slices of the configuration, on the test part; and a warning for each that cannot be

@@ -3,7 +3,6 @@
 //!
 //! `TABWRIGHT_YEAR=FOLDER` has the picture and a table of what was noticed written there; `cargo xtask bench monitor` does.
 
-
 use std::fmt::Write;
 
 use tabwright_core::random::{Keyed, Purpose};
@@ -71,7 +70,13 @@ fn customers(day: i64, count: usize, key: Keyed) -> (Vec<Column>, Vec<bool>) {
         let an_income = 3_000.0 + 800.0 * (draw.normal(2) + 1.5 * slow);
         let an_age = 18.0 + (62.0 * draw.uniform(40)).floor();
         let choice = draw.uniform(41) - 0.35 * sudden;
-        let a_plan = if choice < 0.3 { "basic" } else if choice < 0.7 { "family" } else { "premium" };
+        let a_plan = if choice < 0.3 {
+            "basic"
+        } else if choice < 0.7 {
+            "family"
+        } else {
+            "premium"
+        };
         let a_region = ["north", "south", "east", "west"][(4.0 * draw.uniform(42)) as usize];
         let mut logit = 0.08 * (50.0 - a_price) + 0.5 * (a_visit - 3.0) + 0.02 * (an_age - 45.0);
         logit += if a_plan == "premium" { 0.8 } else { 0.0 };
@@ -123,9 +128,18 @@ fn model(key: Keyed) -> Artifact {
     let mut columns = Vec::new();
     for i in 0..NAMES.len() {
         columns.push(match &parts[0].0[i] {
-            Column::Float(_) => Column::Float(parts.iter().flat_map(|(c, t)| (0..t.len()).map(|row| c[i].number(row)).collect::<Vec<_>>()).collect()),
-            Column::Integer(_) => Column::Integer(parts.iter().flat_map(|(c, t)| (0..t.len()).map(|row| c[i].number(row) as i64).collect::<Vec<_>>()).collect()),
-            _ => Column::Category(Category::from_strings(parts.iter().flat_map(|(c, _)| texts(&c[i])).collect::<Vec<_>>())),
+            Column::Float(_) => Column::Float(
+                parts.iter().flat_map(|(c, t)| (0..t.len()).map(|row| c[i].number(row)).collect::<Vec<_>>()).collect(),
+            ),
+            Column::Integer(_) => Column::Integer(
+                parts
+                    .iter()
+                    .flat_map(|(c, t)| (0..t.len()).map(|row| c[i].number(row) as i64).collect::<Vec<_>>())
+                    .collect(),
+            ),
+            _ => Column::Category(Category::from_strings(
+                parts.iter().flat_map(|(c, _)| texts(&c[i])).collect::<Vec<_>>(),
+            )),
         });
     }
     let truth: Vec<bool> = parts.iter_mut().flat_map(|(_, truth)| std::mem::take(truth)).collect();
@@ -165,12 +179,12 @@ fn simulate(folder: &std::path::Path) -> Year {
     let artifact = model(key);
     let home = Home::at(folder.join(".tabwright"));
     let log = Predictions::of(&home, "shop").unwrap();
-    let logger = Logger::open(&home, ("shop", "1"), &artifact, &LoggedInputs::All, LogOptions::default()).unwrap();
     let labels = log.label_writer(LogOptions::default()).unwrap();
     let mut config = Config::default();
     config.monitor.drift_threshold = "auto".into();
     let rules = rules();
-    let mut year = Year { alarms: Vec::new(), lines: rules.iter().map(|rule| (rule.name.clone(), Vec::new())).collect() };
+    let mut year =
+        Year { alarms: Vec::new(), lines: rules.iter().map(|rule| (rule.name.clone(), Vec::new())).collect() };
     let mut truths: Vec<Vec<bool>> = Vec::new();
     for day in 0..DAYS {
         // Weekends are quiet, and summer is busy.
@@ -181,7 +195,8 @@ fn simulate(folder: &std::path::Path) -> Year {
         let scores = artifact.model().scorer().predict(Rows::all(&block));
         let ids: Vec<String> = (0..truth.len()).map(|row| format!("{day}-{row}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let times: Vec<i64> = (0..truth.len() as i64).map(|row| BEGIN + day * DAY + row * DAY / truth.len() as i64).collect();
+        let times: Vec<i64> =
+            (0..truth.len() as i64).map(|row| BEGIN + day * DAY + row * DAY / truth.len() as i64).collect();
         let rows = LoggedRows {
             block: &block,
             scores: &scores,
@@ -193,11 +208,14 @@ fn simulate(folder: &std::path::Path) -> Year {
             alias: None,
             flag: "",
         };
+        // A segment of each day, which becomes a part: as a server does it, that goes on to another every hour.
+        let logger = Logger::open(&home, ("shop", "1"), &artifact, &LoggedInputs::All, LogOptions::default()).unwrap();
         logger.import(artifact.model(), &rows).unwrap();
-        logger.flush().wait().unwrap();
+        logger.close().unwrap();
+        log.compact(BEGIN + (day + 1) * DAY).unwrap();
         truths.push(truth);
         let now = BEGIN + (day + 1) * DAY;
-        if let Some(of) = usize::try_from(day - LATE + 1).ok() {
+        if let Ok(of) = usize::try_from(day - LATE + 1) {
             let ids: Vec<String> = (0..truths[of].len()).map(|row| format!("{of}-{row}")).collect();
             let came: Vec<Label<'_>> = ids
                 .iter()
@@ -215,7 +233,8 @@ fn simulate(folder: &std::path::Path) -> Year {
                 match alert.event {
                     Some(Event::Fired) => year.alarms.push(Alarm { rule: alert.rule.clone(), told: day, over: None }),
                     Some(Event::Cleared) => {
-                        let open = year.alarms.iter_mut().rfind(|alarm| alarm.rule == alert.rule && alarm.over.is_none());
+                        let open =
+                            year.alarms.iter_mut().rfind(|alarm| alarm.rule == alert.rule && alarm.over.is_none());
                         open.unwrap().over = Some(day);
                     }
                     _ => {}
@@ -233,9 +252,6 @@ fn simulate(folder: &std::path::Path) -> Year {
                     line.push(((end - BEGIN) as f64 / DAY as f64, value));
                 }
             }
-        }
-        if day % 30 == 29 {
-            log.compact(now).unwrap();
         }
     }
     year

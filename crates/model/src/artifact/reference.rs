@@ -81,8 +81,7 @@ fn in_order(category: &Category) -> (Vec<u32>, Levels) {
 /// [`Error::Invalid`] if they are not rows of the inputs of the model: other columns, other lengths, codes without a level.
 pub(super) fn load(stored: &Value, model: &Model, tensors: &mut Tensors) -> Result<Table> {
     let invalid = |what: &dyn std::fmt::Display| Error::Invalid(format!("its reference rows: {what}"));
-    let columns: Vec<StoredColumn> =
-        serde_json::from_value(stored["columns"].clone()).map_err(|e| invalid(&e))?;
+    let columns: Vec<StoredColumn> = serde_json::from_value(stored["columns"].clone()).map_err(|e| invalid(&e))?;
     let n_rows = stored["rows"].as_u64().ok_or_else(|| invalid(&"their number is missing"))?;
     let inputs = model.pipeline().inputs();
     if columns.len() != inputs.len() || columns.iter().zip(inputs).any(|(own, input)| own.name != input.name) {

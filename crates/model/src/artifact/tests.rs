@@ -174,7 +174,10 @@ fn reference_rows_of_another_model_are_refused() {
     for (stored, says) in [
         (json!({"rows": 0, "columns": []}), "not the inputs of the model"),
         (json!({"rows": 0, "columns": [{"name": "x", "kind": "float", "values": "run"}]}), "reference rows"),
-        (json!({"columns": [{"name": "x", "kind": "float", "values": "float"}, {"name": "c", "kind": "categorical", "values": "category"}]}), "number"),
+        (
+            json!({"columns": [{"name": "x", "kind": "float", "values": "float"}, {"name": "c", "kind": "categorical", "values": "category"}]}),
+            "number",
+        ),
     ] {
         let error = Artifact::from_bytes(&forged(|m| m["reference"] = stored)).unwrap_err().to_string();
         assert!(error.contains(says), "{says}: {error}");

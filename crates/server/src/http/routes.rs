@@ -89,7 +89,11 @@ pub(crate) static ROUTES: &[Route] = {
         post(("/v1/models/{name}/predict", PREDICT, "predict"), native::predict, ROWS),
         post(("/v1/models/{name}/versions/{version}/predict", PREDICT, "predict"), native::predict, VERSION),
         post(("/v1/models/{name}/aliases/{alias}/predict", PREDICT, "predict"), native::predict, ALIAS),
-        post(("/v1/models/{name}/labels", WRITE, "labels"), labels::take, "Say what turned out to be true of predictions"),
+        post(
+            ("/v1/models/{name}/labels", WRITE, "labels"),
+            labels::take,
+            "Say what turned out to be true of predictions",
+        ),
         get(("/v1/models", PREDICT, "models"), state::models, "The models that are served"),
         get(
             ("/v1/models/{name}", PREDICT, "model"),

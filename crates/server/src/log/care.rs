@@ -76,7 +76,8 @@ impl Care {
         for known in &mut self.known {
             known.look(&self.logging, false);
         }
-        let (retired, kept) = std::mem::take(&mut self.known).into_iter().partition(|known| Arc::strong_count(&known.log) == 1);
+        let (retired, kept) =
+            std::mem::take(&mut self.known).into_iter().partition(|known| Arc::strong_count(&known.log) == 1);
         self.known = kept;
         for mut known in retired {
             let logging = Arc::clone(&self.logging);
@@ -109,7 +110,13 @@ impl Care {
             if !matches!(tokio::time::timeout_at(until, durable.done()).await, Ok(Ok(()))) {
                 let (state, of) = (known.log.state(), &known.of);
                 let (model, version, waiting) = (&of.model, &of.version, state.waiting);
-                tracing::error!(model, version, waiting, why = state.last_error, "the log could not be brought to disk");
+                tracing::error!(
+                    model,
+                    version,
+                    waiting,
+                    why = state.last_error,
+                    "the log could not be brought to disk"
+                );
                 // What waits now will not be written any more.
                 let (before, since) = known.lost.unwrap_or((0, time::now()));
                 known.lost = Some((before + state.waiting, since));

@@ -12,8 +12,8 @@ use tabwright_store::{Reference, Store, Which};
 
 use super::catalog::{Canary, Catalog, Entry, Shadow};
 use super::served::Served;
-use crate::log::Logging;
 use crate::error::{Error, Result};
+use crate::log::Logging;
 
 /// The version of a file: it has no number.
 const FILE_VERSION: &str = "1";

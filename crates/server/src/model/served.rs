@@ -60,7 +60,12 @@ impl Served {
     ///
     /// # Errors
     /// If its time zone is unknown here.
-    pub(crate) fn new(name: &str, version: &str, artifact: Artifact, log: Option<Arc<VersionLog>>) -> Result<Self, String> {
+    pub(crate) fn new(
+        name: &str,
+        version: &str,
+        artifact: Artifact,
+        log: Option<Arc<VersionLog>>,
+    ) -> Result<Self, String> {
         let model = artifact.model();
         let utf8 = ReadOptions { encoding: Some("utf-8".into()), ..ReadOptions::default() };
         let read = answer::read_options(model, &utf8);

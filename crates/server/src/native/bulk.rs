@@ -154,7 +154,8 @@ pub(super) async fn of_rows(
                 app.metrics.predicted(&served, block.n_rows(), bad.len());
                 if let Some(log) = &served.log {
                     let ids = ids.map_or(RowIds::Numbered(first), |column| RowIds::Of(column, first));
-                    is_logged &= log.block(served.model(), Predicted { block, predictions, bad, threshold, ids }, &origin);
+                    is_logged &=
+                        log.block(served.model(), Predicted { block, predictions, bad, threshold, ids }, &origin);
                 }
                 first += block.n_rows();
                 if !is_comparable {

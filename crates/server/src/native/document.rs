@@ -101,9 +101,10 @@ impl Document {
     /// Logs what the rows were answered, where that is asked for.
     pub(crate) fn log(&self, served: &Served, predictions: &Predictions, origin: &Origin) -> Option<Waiting> {
         let log = served.log.as_ref()?;
-        let ids: Option<Column> = self.column_ids.as_ref().map(|ids| {
-            Column::Category(Category::from_strings(ids.iter().map(|id| id.as_deref().map(unquoted))))
-        });
+        let ids: Option<Column> = self
+            .column_ids
+            .as_ref()
+            .map(|ids| Column::Category(Category::from_strings(ids.iter().map(|id| id.as_deref().map(unquoted)))));
         let ids = match (&self.options.ids, &ids) {
             (Some(GivenIds::List(ids)), _) => RowIds::Each(ids),
             (_, Some(column)) => RowIds::Of(column, 0),

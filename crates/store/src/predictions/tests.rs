@@ -4,8 +4,8 @@ mod append;
 mod compact;
 mod crash;
 mod label;
-mod loss;
 mod large;
+mod loss;
 mod read;
 mod retain;
 

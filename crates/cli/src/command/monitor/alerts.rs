@@ -117,9 +117,7 @@ fn document(found: &Backtest) -> serde_json::Value {
     if let Some(object) = json.as_object_mut() {
         object.remove("duration");
     }
-    let alarm = |alarm: &tabwright_monitor::alert::Alarm| {
-        json!({"since": text(Some(alarm.since)), "fired": text(Some(alarm.fired)), "until": text(alarm.until)})
-    };
+    let alarm = |alarm: &tabwright_monitor::alert::Alarm| json!({"since": text(Some(alarm.since)), "fired": text(Some(alarm.fired)), "until": text(alarm.until)});
     json["alarms"] = found.alarms.iter().map(alarm).collect();
     let noticed = |noticed: &tabwright_monitor::alert::Noticed| {
         json!({

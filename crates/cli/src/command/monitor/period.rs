@@ -12,7 +12,8 @@ use crate::error::Failure;
 pub(super) fn of(matches: &ArgMatches, now: Micros) -> Result<(Micros, Micros), Failure> {
     let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
     // A moment more than now, so that what was logged just now counts.
-    let to = text("to").map(|text| moment("--to", text, now)).transpose()?.unwrap_or(i64::MAX).min(now.saturating_add(1));
+    let to =
+        text("to").map(|text| moment("--to", text, now)).transpose()?.unwrap_or(i64::MAX).min(now.saturating_add(1));
     let from = match text("from") {
         Some(text) => moment("--from", text, now)?,
         None => to.saturating_sub(length("--last", text("last").unwrap_or("7d"))?),
@@ -25,9 +26,11 @@ pub(super) fn of(matches: &ArgMatches, now: Micros) -> Result<(Micros, Micros), 
 /// # Errors
 /// As [`of`].
 pub(super) fn span(text: &str, now: Micros) -> Result<(Micros, Micros), Failure> {
-    let (from, to) = text
-        .split_once("..")
-        .ok_or_else(|| Failure::usage(format!("`{text}` is no time from one moment to another; write 14d..7d or 2026-11-01..2026-11-08")))?;
+    let (from, to) = text.split_once("..").ok_or_else(|| {
+        Failure::usage(format!(
+            "`{text}` is no time from one moment to another; write 14d..7d or 2026-11-01..2026-11-08"
+        ))
+    })?;
     check((moment("the beginning", from, now)?, moment("the end", to, now)?))
 }
 
@@ -50,7 +53,9 @@ fn moment(what: &str, text: &str, now: Micros) -> Result<Micros, Failure> {
     const DATE: usize = "2026-11-01".len();
     let whole = if text.len() == DATE { format!("{text}T00:00:00Z") } else { text.to_owned() };
     time::parse(&whole).map_err(|_| {
-        Failure::usage(format!("{what}: `{text}` is no time; write 2026-11-27, 2026-11-27T10:30:00Z, or a span back from now such as 7d"))
+        Failure::usage(format!(
+            "{what}: `{text}` is no time; write 2026-11-27, 2026-11-27T10:30:00Z, or a span back from now such as 7d"
+        ))
     })
 }
 

@@ -27,6 +27,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let slice_by = texts(matches, "slice");
     let request = ReportRequest {
         slice_by: &slice_by,
+        whole: matches.get_flag("whole"),
         artifact: watched.artifact.as_ref(),
         against: named.against(),
         ..ReportRequest::new(&watched.log, &watched.version, (from, to), &config)

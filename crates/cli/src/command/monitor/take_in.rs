@@ -61,12 +61,12 @@ pub(super) fn label(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    screen::print(&format!("{} labels taken in for {model}.\n", screen::count(labels.len())))?;
+    screen::print(&format!("{} taken in for {model}.\n", screen::counted(labels.len(), "label")))?;
     if unknown.ids > 0 {
         let examples = unknown.examples.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
         Screen::new(false).say(&format!(
-            "{} labels of {model} belong to no logged prediction so far, such as {examples}",
-            screen::count(unknown.ids as usize)
+            "{} of {model} so far without a logged prediction, such as {examples}",
+            screen::counted(unknown.ids as usize, "label")
         ));
     }
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ use tabwright_core::metric::Predictions as Scores;
 use tabwright_core::{Column, Field, Kind, Rows, Schema, Table, Task, View};
 use tabwright_learn::fit::answer_names;
 use tabwright_model::artifact::Artifact;
+use tabwright_monitor::classifier::{Apart, ClassifierOptions, tell_apart};
 use tabwright_monitor::drift::{Reference, drift};
 use tabwright_monitor::{DriftOptions, DriftReport};
 use tabwright_store::predictions::Labels;
@@ -25,14 +26,27 @@ pub enum Against<'a> {
     Rows(&'a Table, &'a str),
 }
 
-/// What was found and what it was held against; or why nothing was.
-pub(in crate::monitor) type Found = ControlFlow<String, (DriftReport, String)>;
+/// What was found, column by column and for whole rows where that was asked for, and what it was held against.
+#[derive(Debug)]
+pub(in crate::monitor) struct Compared {
+    pub(in crate::monitor) report: DriftReport,
+    pub(in crate::monitor) whole: Option<Apart>,
+    pub(in crate::monitor) against: String,
+}
+
+/// What was found; or why nothing was.
+pub(in crate::monitor) type Found = ControlFlow<String, Compared>;
 
 /// Compares a window.
 ///
 /// # Errors
 /// If the other window cannot be read, or a setting is none.
-pub(in crate::monitor) fn of(request: &ReportRequest<'_>, window: &Window, task: &Task, labels: &Labels) -> Result<Found> {
+pub(in crate::monitor) fn of(
+    request: &ReportRequest<'_>,
+    window: &Window,
+    task: &Task,
+    labels: &Labels,
+) -> Result<Found> {
     if window.held.is_empty() {
         return Ok(ControlFlow::Break("nothing was logged".into()));
     }
@@ -45,7 +59,7 @@ pub(in crate::monitor) fn of(request: &ReportRequest<'_>, window: &Window, task:
     options.rules.retain(|name, _| current.schema().position(name).is_some());
     match request.against {
         Against::Model => match request.artifact {
-            Some(artifact) => against_model(artifact, &current, &answers, task, options),
+            Some(artifact) => against_model(artifact, (&current, &answers), task, options, request.whole),
             None => {
                 let why = "the model is not at hand: register it, name its file with --model, or compare with an earlier time \
                            (--against 14d..7d)";
@@ -59,7 +73,7 @@ pub(in crate::monitor) fn of(request: &ReportRequest<'_>, window: &Window, task:
                 return Ok(ControlFlow::Break(format!("nothing was logged in {name}")));
             }
             let (reference, _) = earlier.held.with_answers(task)?;
-            compared(Reference::Rows(View::all(&reference)), &current, options, name)
+            compared(Reference::Rows(View::all(&reference)), &current, &options, (name, request.whole))
         }
         Against::Rows(rows, name) => {
             let reference = match request.artifact {
@@ -69,23 +83,23 @@ pub(in crate::monitor) fn of(request: &ReportRequest<'_>, window: &Window, task:
                 },
                 None => rows.clone(),
             };
-            compared(Reference::Rows(View::all(&reference)), &current, options, name.to_owned())
+            compared(Reference::Rows(View::all(&reference)), &current, &options, (name.to_owned(), request.whole))
         }
     }
 }
 
 fn against_model(
     artifact: &Artifact,
-    current: &Table,
-    answers: &[String],
+    (current, answers): (&Table, &[String]),
     task: &Task,
     mut options: DriftOptions,
+    whole: bool,
 ) -> Result<Found> {
     if let Some(rows) = artifact.reference() {
         let scores = artifact.model().scorer().predict(Rows::all(rows.block()));
         let reference = with_scores(rows, &scores, task)?;
         let name = format!("{} reference rows of the model", rows.n_rows());
-        return compared(Reference::Rows(View::all(&reference)), current, options, name);
+        return compared(Reference::Rows(View::all(&reference)), current, &options, (name, whole));
     }
     let evidence = &artifact.evidence;
     let summaries = [&evidence.summaries[..], &evidence.answers[..]].concat();
@@ -94,15 +108,31 @@ fn against_model(
     let columns = inputs.map(str::to_owned).chain(answers.iter().filter(is_known).cloned()).collect();
     options.columns.get_or_insert(columns);
     let name = "the summaries that the model carries: what they do not tell is approximate".to_owned();
-    compared(Reference::Summaries(&summaries), current, options, name)
+    compared(Reference::Summaries(&summaries), current, &options, (name, false))
 }
 
-fn compared(reference: Reference<'_>, current: &Table, options: DriftOptions, name: String) -> Result<Found> {
-    match drift(reference, View::all(current), &options) {
-        Ok(found) => Ok(ControlFlow::Continue((found, name))),
-        Err(error @ tabwright_monitor::Error::NothingInCommon { .. }) => Ok(ControlFlow::Break(format!("{name}: {error}"))),
-        Err(error) => Err(error.into()),
-    }
+fn compared(
+    reference: Reference<'_>,
+    current: &Table,
+    options: &DriftOptions,
+    (against, whole): (String, bool),
+) -> Result<Found> {
+    let mut report = match drift(reference, View::all(current), options) {
+        Ok(report) => report,
+        Err(error @ tabwright_monitor::Error::NothingInCommon { .. }) => {
+            return Ok(ControlFlow::Break(format!("{against}: {error}")));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let whole = match reference {
+        Reference::Rows(rows) if whole => {
+            let options = ClassifierOptions { seed: options.seed, ..ClassifierOptions::default() };
+            tell_apart(rows, View::all(current), &options)?
+        }
+        _ => None,
+    };
+    report.drift |= whole.as_ref().is_some_and(|apart| apart.drift);
+    Ok(ControlFlow::Continue(Compared { report, whole, against }))
 }
 
 /// Rows with what a model answers to them.

@@ -8,7 +8,7 @@ use tabwright_store::time;
 
 use super::{Hour, Report};
 use crate::alert::Status;
-use crate::drift::columns_of;
+use crate::drift::{columns_of, told_apart};
 
 /// Hours that a table shows one by one; of more, days are.
 const SHOWN_HOURS: usize = 48;
@@ -40,7 +40,7 @@ impl Report {
     }
 
     fn lead(&self) -> String {
-        let period = format!("from {} to {}", to_minutes(&self.period.start), to_minutes(&self.period.end));
+        let period = format!("between {} and {}", to_minutes(&self.period.start), to_minutes(&self.period.end));
         if self.volume.predictions == 0 {
             return format!("Nothing was logged {period}.");
         }
@@ -76,7 +76,10 @@ impl Report {
             section.fact("Last", text(to_minutes(last)));
         }
         if let Some(peak) = &volume.peak {
-            section.fact("Busiest hour", text(format!("{} ({})", to_minutes(&peak.hour), count(peak.predictions as usize))));
+            section.fact(
+                "Busiest hour",
+                text(format!("{} ({})", to_minutes(&peak.hour), count(peak.predictions as usize))),
+            );
         }
         for (alias, predictions) in &volume.aliases {
             section.fact(&format!("Asked as {alias}"), text(count(*predictions as usize)));
@@ -89,13 +92,16 @@ impl Report {
         }
         if volume.sample < volume.predictions {
             let (sample, all) = (count(volume.sample as usize), count(volume.predictions as usize));
-            section.text(format!("What follows rests on a sample of {sample} of the {all} predictions; counts of the volume are of all."));
+            section.text(format!(
+                "What follows rests on a sample of {sample} of the {all} predictions; counts of the volume are of all."
+            ));
         }
         let points = volume.by_hour.iter().enumerate().map(|(at, hour)| (at as f64, hour.predictions as f64)).collect();
         if volume.by_hour.len() > 1 {
             let lines = vec![Line { name: "predictions".into(), points }];
             let first = to_minutes(&volume.by_hour[0].hour);
-            let chart = Chart { title: "Predictions an hour".into(), horizontal: format!("hours since {first}"), lines };
+            let chart =
+                Chart { title: "Predictions an hour".into(), horizontal: format!("hours since {first}"), lines };
             section.picture("Predictions an hour", svg(&chart));
         }
         let (name, rows) = by_time(&volume.by_hour);
@@ -153,6 +159,9 @@ impl Report {
                     drift.columns.len()
                 );
                 section.blocks.insert(0, tabwright_report::document::Block::Text(text));
+                if let Some(apart) = &self.whole {
+                    section.text(told_apart(apart));
+                }
                 section
             }
             None => {
@@ -168,9 +177,11 @@ impl Report {
         let unusual = self.inputs;
         if unusual.missing + unusual.out_of_range + unusual.unseen > 0 {
             let mut table = Table::of_numbers(&["values that were", "count"]);
-            for (what, n) in
-                [("missing", unusual.missing), ("out of range", unusual.out_of_range), ("of an unseen level", unusual.unseen)]
-            {
+            for (what, n) in [
+                ("missing", unusual.missing),
+                ("out of range", unusual.out_of_range),
+                ("of an unseen level", unusual.unseen),
+            ] {
                 table.row(vec![what.to_owned(), count(n as usize)]);
             }
             section.table(table);
@@ -203,14 +214,23 @@ impl Report {
         ));
         let mut lines = Vec::new();
         if labels.corrected > 0 {
-            lines.push(format!("{} were corrected after they had come.", counted(labels.corrected as usize, "label")));
+            lines.push(format!(
+                "{} of the labels were corrected after they had come.",
+                count(labels.corrected as usize)
+            ));
         }
         if labels.unusable > 0 {
-            lines.push(format!("{} cannot be judged: of another kind, or unknown to the model.", counted(labels.unusable as usize, "label")));
+            lines.push(format!(
+                "{} of the labels cannot be judged: of another kind, or unknown to the model.",
+                count(labels.unusable as usize)
+            ));
         }
         if labels.unknown > 0 {
-            let examples = labels.unknown_examples.iter().take(3).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
-            lines.push(format!("{} belong to no logged prediction, such as {examples}.", counted(labels.unknown as usize, "label")));
+            let examples =
+                labels.unknown_examples.iter().take(3).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+            let belong = if labels.unknown == 1 { "belongs" } else { "belong" };
+            let unknown = counted(labels.unknown as usize, "label");
+            lines.push(format!("{unknown} {belong} to no logged prediction, such as {examples}."));
         }
         if !lines.is_empty() {
             section.list(lines);
@@ -226,7 +246,8 @@ impl Report {
         }
         section.table(table);
         if quality.windows.len() > 1 {
-            let parts = quality.windows.iter().map(|w| (time::to_seconds(w.from)[..DAY_DIGITS].to_owned(), &w.performance));
+            let parts =
+                quality.windows.iter().map(|w| (time::to_seconds(w.from)[..DAY_DIGITS].to_owned(), &w.performance));
             section.heading("By time").table(parts_table("from", parts.collect()));
         }
         section
@@ -253,7 +274,10 @@ impl Report {
         let mut lines: Vec<String> = log.losses.iter().map(|loss| format!("Not logged: {loss}.")).collect();
         lines.extend(log.damage.iter().map(|damage| format!("Not readable: {damage}.")));
         if log.duplicates > 0 {
-            lines.push(format!("{} were there twice, by their ids, and count once.", counted(log.duplicates as usize, "entry")));
+            lines.push(format!(
+                "{} of the entries were there twice, by their ids, and count once.",
+                count(log.duplicates as usize)
+            ));
         }
         lines.extend(self.findings.iter().map(|finding| finding.message.clone()));
         if lines.is_empty() {
@@ -303,10 +327,13 @@ pub(super) fn to_do(report: &Report, has_model: bool) -> Vec<String> {
         ));
     }
     if !has_model {
-        steps.push("Name the model (--model FILE), or register it: inputs are then held against what it was trained on.".into());
+        steps.push(
+            "Name the model (--model FILE), or register it: inputs are then held against what it was trained on."
+                .into(),
+        );
     }
     if steps.is_empty() {
-        steps.push("Nothing: the model sees what it was trained on.".into());
+        steps.push("Nothing: what the model sees looks like what it was held against.".into());
     }
     steps
 }
@@ -345,16 +372,22 @@ fn cells(metric: &MetricEstimate) -> Vec<String> {
 fn parts_table(name: &str, parts: Vec<(String, &Performance)>) -> Table {
     /// Metrics that fit beside each other.
     const SHOWN: usize = 3;
-    let names: Vec<String> =
-        parts.first().map_or_else(Vec::new, |(_, p)| p.metrics.iter().take(SHOWN).map(|m| m.metric.name().to_owned()).collect());
+    let names: Vec<String> = parts
+        .first()
+        .map_or_else(Vec::new, |(_, p)| p.metrics.iter().take(SHOWN).map(|m| m.metric.name().to_owned()).collect());
     let header: Vec<&str> = [name, "rows", "labelled"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let mut table = Table::of_numbers(&header);
     for (part, performance) in parts {
-        let mut row = vec![part, count(performance.rows as usize), performance.maturity.map_or_else(|| "–".into(), percent)];
-        row.extend(performance.metrics.iter().take(SHOWN).map(|metric| match (metric.value, metric.low, metric.high) {
-            (Some(value), Some(low), Some(high)) => format!("{} ({} to {})", number(value), number(low), number(high)),
-            (Some(value), ..) => number(value),
-            _ => "–".to_owned(),
+        let mut row =
+            vec![part, count(performance.rows as usize), performance.maturity.map_or_else(|| "–".into(), percent)];
+        row.extend(performance.metrics.iter().take(SHOWN).map(|metric| {
+            match (metric.value, metric.low, metric.high) {
+                (Some(value), Some(low), Some(high)) => {
+                    format!("{} ({} to {})", number(value), number(low), number(high))
+                }
+                (Some(value), ..) => number(value),
+                _ => "–".to_owned(),
+            }
         }));
         table.row(row);
     }
