@@ -8,14 +8,14 @@ use std::fmt::Write;
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::{Block, Category, Column, Context, Field, Kind, Metric, Role, Rows, Schema, Table, numeric};
 use tabwright_learn::candidate::Registry;
-use tabwright_lifecycle::alert::{AlertRun, Readings};
+use tabwright_lifecycle::alert::AlertRun;
 use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::monitor::readings::LogReadings;
 use tabwright_lifecycle::monitor::report::Against;
 use tabwright_lifecycle::monitor::{LoggedInputs, LoggedRows, Logger};
 use tabwright_lifecycle::train::{Surroundings, train_table};
 use tabwright_model::artifact::Artifact;
-use tabwright_monitor::alert::{Bound, Event, Measure, Rule, Value};
+use tabwright_monitor::alert::{Bound, Event, Measure, Rule};
 use tabwright_report::chart::{Chart, Line, svg};
 use tabwright_store::Home;
 use tabwright_store::predictions::{Label, LabelValue, LogOptions, Predictions};
@@ -154,7 +154,7 @@ fn model(key: Keyed) -> Artifact {
 }
 
 fn rules() -> Vec<Rule> {
-    let drift = Rule { fire_after: 2, ..Rule::new("drift", Measure::DriftShare, Bound::Reaches(0.25)) };
+    let drift = Rule { fire_after: 2, ..Rule::new("drift", Measure::DriftShare, Bound::Reaches(0.4)) };
     let missing = Rule::new("missing", Measure::Missing, Bound::Above(0.1));
     let week = Rule { window: 7 * DAY, ..Rule::new("quality", Measure::Metric(Metric::RocAuc), Bound::Below(0.62)) };
     vec![drift, missing, Rule { delay: LATE * DAY, ..week }]
@@ -181,7 +181,7 @@ fn simulate(folder: &std::path::Path) -> Year {
     let log = Predictions::of(&home, "shop").unwrap();
     let labels = log.label_writer(LogOptions::default()).unwrap();
     let mut config = Config::default();
-    config.monitor.drift_threshold = "auto".into();
+    config.monitor.drift_test = "ks".into();
     let rules = rules();
     let mut year =
         Year { alarms: Vec::new(), lines: rules.iter().map(|rule| (rule.name.clone(), Vec::new())).collect() };
@@ -243,14 +243,10 @@ fn simulate(folder: &std::path::Path) -> Year {
             run.told(message);
         }
         run.save().unwrap();
-        for (rule, (_, line)) in rules.iter().zip(&mut year.lines) {
-            let end = (now - rule.delay).div_euclid(rule.window) * rule.window;
-            let span = (end - rule.window, end);
-            let is_new = line.last().is_none_or(|(at, _)| *at < (end - BEGIN) as f64 / DAY as f64);
-            if is_new && span.0 >= BEGIN {
-                if let Value::Known { value, .. } = readings.read(rule.measure, span).unwrap().value {
-                    line.push(((end - BEGIN) as f64 / DAY as f64, value));
-                }
+        for (judged, (_, line)) in judged.rules.iter().zip(&mut year.lines) {
+            let end = judged.alert.to.as_deref().map(|text| tabwright_store::time::parse(text).unwrap());
+            if let (1.., Some(value), Some(end)) = (judged.windows, judged.alert.value, end) {
+                line.push(((end - BEGIN) as f64 / DAY as f64, value));
             }
         }
     }
@@ -300,6 +296,7 @@ fn what_happens_in_a_year_is_noticed_and_quiet_days_are_quiet() {
         happens.iter().all(|(from, to)| !(*from..*to + late).contains(&alarm.told))
     };
     let false_alarms = year.alarms.iter().filter(is_quiet).count();
-    // Two drifting columns of seven, on two days in a row, at a rate of 5% each: less than one in a year is expected.
+    // Three drifting columns of seven, on two days in a row, where one day in twenty has any by chance: less than one in a year is
+    // expected. The season moves two of them, which is not enough.
     assert!(false_alarms <= 2, "{false_alarms}\n{table}");
 }

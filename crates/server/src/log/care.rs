@@ -150,7 +150,9 @@ impl Known {
             tracing::error!(model, version, lost, waiting = state.waiting, why, "predictions are not logged");
             self.spoken = Some(Instant::now());
         }
-        if self.was_failing && !is_failing {
+        // It may have failed and recovered between two looks.
+        let is_well_again = !is_failing && (self.was_failing || self.spoken.is_some()) && lost == 0;
+        if is_well_again {
             tracing::info!(model, version, dropped = state.dropped, "predictions are logged again");
             self.spoken = None;
         }
