@@ -37,5 +37,6 @@ pub(super) fn run(soak: &mut Soak) -> Result<()> {
     let words = ["test", "--package", "tabwright-cli", "--locked", "--test", "cli", "--", "watching::kills"];
     let mut command = process::cargo(words);
     command.env("TABWRIGHT_TEST_KILLS", KILLS);
-    soak.run(command)
+    soak.run(command)?;
+    Ok(())
 }

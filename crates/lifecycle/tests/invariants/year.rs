@@ -82,7 +82,7 @@ fn customers(day: i64, count: usize, key: Keyed) -> (Vec<Column>, Vec<bool>) {
         logit += if a_plan == "premium" { 0.8 } else { 0.0 };
         if within(CONCEPT) {
             // The world follows the model no longer: what drew people now puts them off.
-            logit = -0.6 * logit;
+            logit *= -0.6;
         }
         bought.push(draw.uniform(43) < 1.0 / (1.0 + numeric::exp(-logit)));
         price.push(a_price);
