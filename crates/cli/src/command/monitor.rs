@@ -232,9 +232,16 @@ fn told(watched: &Watched, found: &Skew) -> String {
         return format!("{named}: nothing was compared: {reason}.\n");
     }
     let compared = screen::count(found.compared as usize);
+    let others = match found.without_inputs {
+        0 => String::new(),
+        n => {
+            format!("{} more could not be compared: not all of their inputs were logged.\n", screen::count(n as usize))
+        }
+    };
     if found.skewed == 0 {
         return format!(
-            "{named}: no skew. All {compared} predictions are what the model gives to their inputs, to the bit.\n"
+            "{named}: no skew. All {compared} predictions that could be scored again are what the model gives to their inputs, to the bit.\n\
+             {others}"
         );
     }
     let mut text = format!(
@@ -254,6 +261,7 @@ fn told(watched: &Watched, found: &Skew) -> String {
     if found.changed_inputs > 0 {
         text.push_str("  input_hash: the inputs in the log are not those that were hashed when they were predicted\n");
     }
+    text.push_str(&others);
     if let Some(example) = found.examples.first() {
         text.push_str(&format!(
             "  for example {}: {} was {}, the model gives {}\n",

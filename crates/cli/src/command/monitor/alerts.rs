@@ -133,11 +133,13 @@ fn document(found: &Backtest) -> serde_json::Value {
 }
 
 fn told(found: &[Backtest]) -> String {
-    let mut table = screen::table(&["rule", "windows", "unknown", "alarms", "in alarm", "first", "false alarms"]);
+    let mut table = screen::table(&["rule", "windows", "unknown", "alarms", "in alarm", "first", "in quiet times"]);
     let mut lines = String::new();
     for rule in found {
         let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), tabwright_report::text::percent);
-        let quiet = rule.quiet.as_ref().map(|quiet| format!("{} of {} windows", quiet.false_alarms, quiet.windows));
+        let quiet = rule.quiet.as_ref().map(|quiet| {
+            format!("{} alarms; {} of {} windows broken", quiet.false_alarms, quiet.broken, quiet.windows)
+        });
         let cells = vec![
             rule.rule.clone(),
             screen::count(rule.windows as usize),
@@ -152,8 +154,10 @@ fn told(found: &[Backtest]) -> String {
             let from = time::to_seconds(noticed.from);
             let after = noticed.after.map(|after| tabwright_report::text::number(after as f64 / 3.6e9));
             lines.push_str(&match after {
-                Some(hours) => format!("{}: what began at {from} was noticed after {hours} hours.\n", rule.rule),
-                None if noticed.already => format!("{}: the alarm was on already when {from} came.\n", rule.rule),
+                Some(hours) if !noticed.already => {
+                    format!("{}: what began at {from} was noticed after {hours} hours.\n", rule.rule)
+                }
+                Some(_) => format!("{}: the alarm was on already when {from} came.\n", rule.rule),
                 None => format!("{}: what began at {from} was not noticed.\n", rule.rule),
             });
         }

@@ -9,6 +9,7 @@ use tabwright_model::artifact::Artifact;
 use tabwright_monitor::classifier::{Apart, ClassifierOptions, tell_apart};
 use tabwright_monitor::drift::{Reference, drift};
 use tabwright_monitor::{DriftOptions, DriftReport};
+use tabwright_report::text::counted;
 use tabwright_store::predictions::Labels;
 use tabwright_store::time::{self, Micros};
 
@@ -37,6 +38,9 @@ pub(in crate::monitor) struct Compared {
 /// What was found; or why nothing was.
 pub(in crate::monitor) type Found = ControlFlow<String, Compared>;
 
+/// Predictions below which nothing is told: single rows differ from anything.
+const FEWEST: usize = 30;
+
 /// Compares a window.
 ///
 /// # Errors
@@ -50,6 +54,11 @@ pub(in crate::monitor) fn of(
     if window.held.is_empty() {
         return Ok(ControlFlow::Break("nothing was logged".into()));
     }
+    if window.held.len() < FEWEST {
+        let rows = counted(window.held.len(), "prediction");
+        return Ok(ControlFlow::Break(format!("{rows}: too few to tell; {FEWEST} are needed")));
+    }
+    let inputs = &window.held.inputs;
     let (current, answers) = window.held.with_answers(task)?;
     if current.schema().is_empty() {
         return Ok(ControlFlow::Break("neither inputs nor answers were logged that could be compared".into()));
@@ -59,7 +68,7 @@ pub(in crate::monitor) fn of(
     options.rules.retain(|name, _| current.schema().position(name).is_some());
     match request.against {
         Against::Model => match request.artifact {
-            Some(artifact) => against_model(artifact, (&current, &answers), task, options, request.whole),
+            Some(artifact) => against_model(artifact, (&current, inputs, &answers), task, options, request.whole),
             None => {
                 let why = "the model is not at hand: register it, name its file with --model, or compare with an earlier time \
                            (--against 14d..7d)";
@@ -73,7 +82,7 @@ pub(in crate::monitor) fn of(
                 return Ok(ControlFlow::Break(format!("nothing was logged in {name}")));
             }
             let (reference, _) = earlier.held.with_answers(task)?;
-            compared(Reference::Rows(View::all(&reference)), &current, &options, (name, request.whole))
+            compared(Reference::Rows(View::all(&reference)), (&current, inputs), &options, (name, request.whole))
         }
         Against::Rows(rows, name) => {
             let reference = match request.artifact {
@@ -83,14 +92,19 @@ pub(in crate::monitor) fn of(
                 },
                 None => rows.clone(),
             };
-            compared(Reference::Rows(View::all(&reference)), &current, &options, (name.to_owned(), request.whole))
+            compared(
+                Reference::Rows(View::all(&reference)),
+                (&current, inputs),
+                &options,
+                (name.to_owned(), request.whole),
+            )
         }
     }
 }
 
 fn against_model(
     artifact: &Artifact,
-    (current, answers): (&Table, &[String]),
+    (current, inputs, answers): (&Table, &Table, &[String]),
     task: &Task,
     mut options: DriftOptions,
     whole: bool,
@@ -99,23 +113,23 @@ fn against_model(
         let scores = artifact.model().scorer().predict(Rows::all(rows.block()));
         let reference = with_scores(rows, &scores, task)?;
         let name = format!("{} reference rows of the model", rows.n_rows());
-        return compared(Reference::Rows(View::all(&reference)), current, &options, (name, whole));
+        return compared(Reference::Rows(View::all(&reference)), (current, inputs), &options, (name, whole));
     }
     let evidence = &artifact.evidence;
     let summaries = [&evidence.summaries[..], &evidence.answers[..]].concat();
     let is_known = |name: &&String| summaries.iter().any(|summary| summary.name == **name);
-    let inputs = current.schema().names().filter(|name| !answers.iter().any(|answer| answer == name));
-    let columns = inputs.map(str::to_owned).chain(answers.iter().filter(is_known).cloned()).collect();
+    let own = current.schema().names().filter(|name| !answers.iter().any(|answer| answer == name));
+    let columns = own.map(str::to_owned).chain(answers.iter().filter(is_known).cloned()).collect();
     options.columns.get_or_insert(columns);
     let name = "the summaries that the model carries: what they do not tell is approximate".to_owned();
-    compared(Reference::Summaries(&summaries), current, &options, (name, false))
+    compared(Reference::Summaries(&summaries), (current, inputs), &options, (name, whole))
 }
 
 fn compared(
     reference: Reference<'_>,
-    current: &Table,
+    (current, inputs): (&Table, &Table),
     options: &DriftOptions,
-    (against, whole): (String, bool),
+    (against, asks_for_whole): (String, bool),
 ) -> Result<Found> {
     let mut report = match drift(reference, View::all(current), options) {
         Ok(report) => report,
@@ -125,11 +139,15 @@ fn compared(
         Err(error) => return Err(error.into()),
     };
     let whole = match reference {
-        Reference::Rows(rows) if whole => {
+        Reference::Rows(rows) if asks_for_whole => {
             let options = ClassifierOptions { seed: options.seed, ..ClassifierOptions::default() };
-            tell_apart(rows, View::all(current), &options)?
+            tell_apart(rows, View::all(inputs), &options)?
         }
         _ => None,
+    };
+    let against = match whole.is_none() && asks_for_whole {
+        true => format!("{against} (whole rows could not be told apart: that needs enough rows on both sides)"),
+        false => against,
     };
     report.drift |= whole.as_ref().is_some_and(|apart| apart.drift);
     Ok(ControlFlow::Continue(Compared { report, whole, against }))

@@ -154,9 +154,9 @@ impl Report {
                 let against = &self.drift_against;
                 let verdict = if drift.drift { "Drift" } else { "No drift" };
                 let drifted = drift.columns.iter().filter(|column| column.drift).count();
+                let (columns, share) = (drift.columns.len(), percent(drift.drift_share));
                 let text = format!(
-                    "{verdict}: {drifted} of {} columns, answers among them, against {against}.",
-                    drift.columns.len()
+                    "{verdict}: {drifted} of {columns} columns, answers among them, drift against {against}; from a share of {share} on, the whole does."
                 );
                 section.blocks.insert(0, tabwright_report::document::Block::Text(text));
                 if let Some(apart) = &self.whole {
