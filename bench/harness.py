@@ -32,6 +32,19 @@ def prepare(options):
     options.scratch = options.scratch.resolve()
 
 
+def peer_python(scratch, name):
+    """The Python of an environment that peers have of their own, made where it is not there yet, from NAME-requirements.txt."""
+    requirements = HERE / f"{name}-requirements.txt"
+    folder = scratch / f"{name}-venv"
+    python, stamp = folder / "bin/python", folder / "installed.txt"
+    wanted = requirements.read_text()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)], check=True)
+        stamp.write_text(wanted)
+    return python
+
+
 def real_tables(options):
     """The folder of the real tables; ends with a clear sentence where it is missing."""
     if not options.data.is_dir():

@@ -14,18 +14,6 @@ REQUIREMENTS = harness.HERE / "monitor-requirements.txt"
 PEER = harness.PEERS / "evidently_drift.py"
 
 
-def peer_python(scratch):
-    """The Python of Evidently's own environment, made where it is not there yet."""
-    folder = scratch / "monitor-venv"
-    python, stamp = folder / "bin/python", folder / "installed.txt"
-    wanted = REQUIREMENTS.read_text()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
-        stamp.write_text(wanted)
-    return python
-
-
 def answered(command, given=None):
     """Runs a program to its end and reads the JSON that it prints."""
     done = subprocess.run([str(c) for c in command], input=given, stdout=subprocess.PIPE, text=True)
@@ -192,7 +180,7 @@ def main():
     parser.add_argument("--warm-up", type=float, default=1, help="seconds before each measurement of a server")
     options = parser.parse_args()
     harness.prepare(options)
-    python = peer_python(options.scratch)
+    python = harness.peer_python(options.scratch, "monitor")
     print("drift reports", flush=True)
     report = reports(options, python)
     print("power", flush=True)

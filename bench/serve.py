@@ -92,18 +92,6 @@ def load(options, url, body, kind, seconds=None, **flags):
     return json.loads(done.stdout)
 
 
-def peer_python(scratch):
-    """The Python of the peers' own environment, made where it is not there yet."""
-    folder = scratch / "serve-venv"
-    python, stamp = folder / "bin/python", folder / "installed.txt"
-    wanted = REQUIREMENTS.read_text()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)], check=True)
-        stamp.write_text(wanted)
-    return python
-
-
 def bodies(folder):
     """The bodies of all requests, as files; rows as the tables have them."""
     import polars as pl
@@ -251,7 +239,7 @@ def main():
     files = {"tabwright": train(options, "serve_20")}
     wide = train(options, "serve_600")
     if not options.without_peers:
-        files["python"] = peer_python(options.scratch)
+        files["python"] = harness.peer_python(options.scratch, "serve")
         for name, script in PEERS.items():
             files[name] = options.scratch / f"{script}.model"
             if not files[name].exists():
