@@ -33,6 +33,7 @@ use tabwright_lifecycle::config::Config;
 use tabwright_lifecycle::error::{Error, Exit};
 use tabwright_lifecycle::registry;
 use tabwright_model::artifact::Artifact;
+use tabwright_report::document::Document;
 use tabwright_store::{Mover, Reference, Version};
 
 use crate::config::{self, Given};
@@ -141,6 +142,40 @@ fn write_report(output: &str, content: &str) -> Result<(), Failure> {
     let mut file = Destination::create(output).map_err(told)?;
     file.write_all(content.as_bytes()).map_err(told)?;
     file.finish().map_err(told)
+}
+
+/// Where a report goes: `-` for the screen.
+///
+/// # Errors
+/// For a file that is neither Markdown nor a page.
+fn report_output(matches: &ArgMatches) -> Result<&str, Failure> {
+    let output = matches.get_one::<String>("output").map_or("-", String::as_str);
+    match output == "-" || output.ends_with(".md") || output.ends_with(".html") {
+        true => Ok(output),
+        false => Err(Failure::usage(format!("{output}: a report is written as .md or .html"))),
+    }
+}
+
+/// Gives a report: to its file, and as JSON or text to the screen.
+fn give_report(
+    matches: &ArgMatches,
+    output: &str,
+    document: &Document,
+    mut json: serde_json::Value,
+) -> Result<(), Failure> {
+    let is_written = output != "-";
+    if is_written {
+        let content = if output.ends_with(".html") { document.to_html() } else { document.to_markdown() };
+        write_report(output, &content)?;
+    }
+    if matches.get_flag("json") {
+        json["report"] = serde_json::json!(Some(output).filter(|_| is_written));
+        screen::print_json(&json)
+    } else if is_written {
+        screen::print(&format!("{}\nReport: {output}\n", document.lead))
+    } else {
+        screen::print(&screen::in_text(document))
+    }
 }
 
 /// Whether a text names a file, whatever is registered.

@@ -8,15 +8,14 @@ use serde_json::json;
 use tabwright_lifecycle::drift::{Against, DriftRequest, compare};
 use tabwright_lifecycle::error::Exit;
 
-use super::{configuration, context, find_model, is_file, say_warnings, stop_on_signal, texts, write_report};
+use super::{
+    configuration, context, find_model, give_report, is_file, report_output, say_warnings, stop_on_signal, texts,
+};
 use crate::error::Failure;
-use crate::screen::{self, Screen, WallClock};
+use crate::screen::{Screen, WallClock};
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
-    let output = matches.get_one::<String>("output").map_or("-", String::as_str);
-    if output != "-" && !output.ends_with(".md") && !output.ends_with(".html") {
-        return Err(Failure::usage(format!("{output}: a report is written as .md or .html")));
-    }
+    let output = report_output(matches)?;
     let config = configuration(matches, true)?;
     let mut options = config.monitor.drift_options(config.train.seed)?;
     let columns = texts(matches, "columns");
@@ -40,20 +39,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let compared = compared?;
     say_warnings(&compared.warnings, &on_screen);
     let document = compared.document([&against.join(", "), &current.join(", ")]);
-    let is_written = output != "-";
-    if is_written {
-        let content = if output.ends_with(".html") { document.to_html() } else { document.to_markdown() };
-        write_report(output, &content)?;
-    }
-    if matches.get_flag("json") {
-        let mut json = json!(compared);
-        json["report"] = json!(Some(output).filter(|_| is_written));
-        screen::print_json(&json)?;
-    } else if is_written {
-        screen::print(&format!("{}\nReport: {output}\n", document.lead))?;
-    } else {
-        screen::print(&screen::in_text(&document))?;
-    }
+    give_report(matches, output, &document, json!(compared))?;
     let is_refused = matches.get_flag("gate") && compared.report.drift;
     Ok(if is_refused { ExitCode::from(Exit::Verdict as u8) } else { ExitCode::SUCCESS })
 }

@@ -10,15 +10,11 @@ use tabwright_lifecycle::monitor::report::{ReportRequest, report};
 use tabwright_store::time;
 
 use super::{Default, Named, Watched, period};
-use crate::command::{configuration, texts, write_report};
+use crate::command::{configuration, give_report, report_output, texts};
 use crate::error::Failure;
-use crate::screen;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
-    let output = matches.get_one::<String>("output").map_or("-", String::as_str);
-    if output != "-" && !output.ends_with(".md") && !output.ends_with(".html") {
-        return Err(Failure::usage(format!("{output}: a report is written as .md or .html")));
-    }
+    let output = report_output(matches)?;
     let config = configuration(matches, true)?;
     let watched = Watched::find(matches, &config, Default::Logged)?;
     let now = time::now();
@@ -37,20 +33,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     let alerts = AlertRun::standing(watched.log.folder(), watched.log.model(), &rules)?;
     let report = report(&request, &labels, alerts)?;
     let document = report.document();
-    let is_written = output != "-";
-    if is_written {
-        let content = if output.ends_with(".html") { document.to_html() } else { document.to_markdown() };
-        write_report(output, &content)?;
-    }
-    if matches.get_flag("json") {
-        let mut json = json!(report);
-        json["report"] = json!(Some(output).filter(|_| is_written));
-        screen::print_json(&json)?;
-    } else if is_written {
-        screen::print(&format!("{}\nReport: {output}\n", document.lead))?;
-    } else {
-        screen::print(&screen::in_text(&document))?;
-    }
+    give_report(matches, output, &document, json!(report))?;
     let is_bad = report.drift.as_ref().is_some_and(|drift| drift.drift)
         || report.alerts.iter().any(|alert| alert.status == Status::Firing);
     Ok(if matches.get_flag("gate") && is_bad { ExitCode::from(Exit::Verdict as u8) } else { ExitCode::SUCCESS })
