@@ -11,7 +11,7 @@ use serde_json::json;
 use tabwright_core::random::{Keyed, Purpose};
 use tabwright_core::{Category, Column, Kind, Levels};
 use tabwright_store::Home;
-use tabwright_store::predictions::{Entries, LogColumn, LogOptions, LogSchema, Outputs, Predictions};
+use tabwright_store::predictions::{Entries, LogColumn, LogOptions, LogSchema, Outputs, Predictions, ReadRequest};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -51,12 +51,21 @@ fn main() -> Outcome<()> {
     if compacted.rows != rows as u64 {
         return Err(format!("{} of {rows} rows are in parts", compacted.rows).into());
     }
+    let begun = Instant::now();
+    let mut read = 0;
+    for chunk in predictions.read(&ReadRequest::window(0, i64::MAX))? {
+        read += chunk?.table.n_rows();
+    }
+    let read_seconds = begun.elapsed().as_secs_f64();
+    if read != rows {
+        return Err(format!("{read} of {rows} rows are read again").into());
+    }
     let mut parts = Vec::new();
     parquet_below(predictions.folder(), &mut parts)?;
     println!(
         "{}",
         json!({
-            "rows": rows, "seconds": seconds, "compact_seconds": compact_seconds,
+            "rows": rows, "seconds": seconds, "compact_seconds": compact_seconds, "read_seconds": read_seconds,
             "segment_bytes": compacted.segment_bytes, "part_bytes": compacted.part_bytes, "parts": parts,
         })
     );

@@ -4,7 +4,6 @@ mod append;
 mod compact;
 mod crash;
 mod label;
-mod large;
 mod loss;
 mod read;
 mod retain;
