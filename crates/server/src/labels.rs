@@ -9,7 +9,7 @@ use serde_json::json;
 use tabwright_core::Context;
 use tabwright_data::{JsonKind, JsonReader, JsonValue, ReadOptions};
 use tabwright_lifecycle::monitor::label::{
-    LabelColumns, LabelRules, NewLabel, check_label_id, check_time, read_labels,
+    BATCH, LabelColumns, LabelRules, NewLabel, check_label_id, check_time, read_labels,
 };
 use tabwright_lifecycle::monitor::logger;
 use tabwright_store::predictions::{Label, LabelLog, LogOptions, Predictions};
@@ -21,9 +21,6 @@ use crate::native::{IN_MEMORY, Media, unreadable, utf8};
 use crate::options::Limits;
 use crate::refusal::{Answer, Refusal};
 use crate::work;
-
-/// Labels that are handed to the log at a time.
-const BATCH: usize = 50_000;
 
 /// The logs of labels, opened when the first ones come.
 #[derive(Debug)]

@@ -1,19 +1,20 @@
 //! Labels on their way in: what they may be for a model, and how files of them are read.
 
+use tabwright_core::block::MISSING_INTEGER;
 use tabwright_core::{Column, Context, Kind, Levels, Task, suggest};
 use tabwright_data::{BATCH_BYTES, Input, ReadOptions, StreamRequest, open_stream, survey};
 use tabwright_model::levels::{Spelling, shortest};
 use tabwright_store::predictions::{Label, LabelValue, LogOptions, Outputs, Predictions, check_id};
 use tabwright_store::time::{self, Micros};
 
-use super::rows::{text, times};
+use super::rows::text;
 use crate::error::{Error, Result};
 use crate::predict::{FILE_BATCH, described};
 
 /// How far ahead of the clock here that of a caller may be.
 const AHEAD: Micros = 5 * 60 * 1_000_000;
 /// Labels that are handed to the log at a time.
-const BATCH: usize = 100_000;
+pub const BATCH: usize = 50_000;
 
 /// Names that the columns of a file of labels may have.
 const IDS: [&str; 2] = ["prediction_id", "id"];
@@ -125,6 +126,13 @@ pub struct NewLabel {
     pub time: Option<Micros>,
 }
 
+impl NewLabel {
+    /// As the log takes it.
+    pub fn as_label(&self) -> Label<'_> {
+        Label { id: &self.id, value: self.value.clone(), time: self.time }
+    }
+}
+
 /// The columns of a file of labels; those that are not named are looked for by their usual names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LabelColumns {
@@ -189,15 +197,17 @@ pub fn read_labels(
             Error::Data(format!("{}: {why}; no label was taken in", stream.place(block.places[row])))
         };
         let ids = super::rows::ids(block.block.column(0), &id).map_err(told)?;
-        let when = match time {
-            // A time is not known for each.
-            Some(_) => Some(block.block.column(2)),
-            None => None,
-        };
+        let when = time.as_ref().map(|_| block.block.column(2));
         for (row, id) in ids.into_iter().enumerate() {
             let value = value(block.block.column(1), row, rules).map_err(|why| told((row, why)))?;
-            let time = when.map(|column| moment(column, row, now)).transpose().map_err(|why| told((row, why)))?;
-            all.push(NewLabel { id, value, time: time.flatten() });
+            // A time need not be known for each.
+            let time = match when {
+                Some(Column::Timestamp(times)) if times[row] != MISSING_INTEGER => {
+                    Some(check_time(times[row], now).map_err(|why| told((row, why)))?)
+                }
+                _ => None,
+            };
+            all.push(NewLabel { id, value, time });
         }
     }
     Ok(all)
@@ -210,14 +220,6 @@ fn value(column: &Column, row: usize, rules: &LabelRules) -> Result<LabelValue, 
             rules.text(&text(column, row).unwrap_or_default())
         }
         (column, LabelRules::Number) => rules.number(column.number(row)),
-    }
-}
-
-fn moment(column: &Column, row: usize, now: Micros) -> Result<Option<Micros>, String> {
-    match column {
-        column if column.is_missing(row) => Ok(None),
-        Column::Timestamp(at) => check_time(at[row], now).map(Some),
-        column => Err(times(column, "time").err().map_or_else(String::new, |(_, why)| why)),
     }
 }
 
@@ -236,8 +238,7 @@ pub fn check_label_id(id: &str) -> Result<(), String> {
 pub fn take_labels(log: &Predictions, labels: &[NewLabel], now: Micros) -> Result<()> {
     let writer = log.label_writer(LogOptions::default())?;
     for some in labels.chunks(BATCH) {
-        let some: Vec<Label<'_>> =
-            some.iter().map(|label| Label { id: &label.id, value: label.value.clone(), time: label.time }).collect();
+        let some: Vec<Label<'_>> = some.iter().map(NewLabel::as_label).collect();
         writer.append(&some, now)?.wait()?;
     }
     Ok(writer.close()?)
