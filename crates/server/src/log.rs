@@ -10,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use tabwright_core::metric::Predictions;
 use tabwright_core::{Block, Column};
 use tabwright_lifecycle::answer::expected_columns;
+use tabwright_lifecycle::monitor::logger::CANARY;
 use tabwright_lifecycle::monitor::{LogMode, LoggedInputs, LoggedRows, Logger};
 use tabwright_model::artifact::Artifact;
 use tabwright_model::model::Model;
@@ -25,8 +26,6 @@ pub(crate) use care::Care;
 
 /// Says of an answer that should be in the log whether it is.
 const LOGGED: HeaderName = HeaderName::from_static("x-logged");
-/// The flag of what a canary has answered.
-const CANARY: &str = "canary";
 
 /// Where and how predictions are logged.
 #[derive(Debug)]

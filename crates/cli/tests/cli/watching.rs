@@ -110,6 +110,31 @@ fn predictions_of_files_get_ids_where_they_have_none() {
 }
 
 #[test]
+fn rows_that_could_not_be_used_are_counted_apart() {
+    let place = Place::new();
+    dated(&place);
+    let table = place.read("dated.csv");
+    let mut lines: Vec<String> = table.lines().map(str::to_owned).collect();
+    let mut cells: Vec<&str> = lines[3].split(',').collect();
+    cells[7] = "many";
+    let bad = cells.join(",");
+    lines[3] = bad;
+    place.write("bad.csv", lines.join("\n") + "\n");
+    let log = "--log --log-id order --log-time made --on-error null";
+    place.run(&format!("predict churn.tw bad.csv {log} -o p.csv")).ok();
+    let volume = |place: &Place| {
+        let report = place.run(&format!("monitor report churn --model churn.tw {MARCH} --json")).ok().json();
+        let by_hour = report["volume"]["by_hour"].as_array().unwrap().iter();
+        let in_hours: u64 = by_hour.map(|hour| hour["predictions"].as_u64().unwrap()).sum();
+        (report["volume"]["predictions"].as_u64().unwrap(), in_hours, report["volume"]["unusable"].as_u64().unwrap())
+    };
+    assert_eq!(volume(&place), (399, 399, 1));
+    // The row is mended and comes again under its id: it is no twin of what could not be used.
+    place.run(&format!("predict churn.tw dated.csv {log} -o p.csv")).ok();
+    assert_eq!(volume(&place), (400, 400, 1));
+}
+
+#[test]
 fn skew_is_found_to_the_bit_and_named() {
     let place = Place::new();
     log_all(&place);

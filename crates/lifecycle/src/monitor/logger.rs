@@ -21,6 +21,8 @@ use crate::error::{Error, Result};
 
 /// The flag of a row that could not be used: it has no prediction.
 pub const UNUSABLE: &str = "unusable";
+/// The flag of what a canary has answered.
+pub const CANARY: &str = "canary";
 
 /// Whether predictions are logged, and who waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,6 +9,7 @@ use tabwright_model::artifact::Artifact;
 use tabwright_store::predictions::{Chunk, Predictions, ReadRequest, hash_block};
 use tabwright_store::time::Micros;
 
+use super::gather::Growing;
 use super::logger::UNUSABLE;
 use super::window::{has_flag, inputs_of};
 use crate::answer::expected_columns;
@@ -226,13 +227,10 @@ impl Skew {
 
 /// A column with the value of one row taken away.
 fn with_missing(column: &Column, row: usize) -> Column {
-    let mut before = column.take(&(0..row as u32).collect::<Vec<_>>());
-    before.push_missing();
-    let after = column.take(&(row as u32 + 1..column.len() as u32).collect::<Vec<_>>());
-    let mut all = super::gather::Growing::like(column);
-    let every = |c: &Column| (0..c.len() as u32).collect::<Vec<_>>();
-    all.push(&before, &every(&before));
-    all.push(&after, &every(&after));
+    let mut all = Growing::like(column);
+    all.push(column, &(0..row as u32).collect::<Vec<_>>());
+    all.push_missing(1);
+    all.push(column, &(row as u32 + 1..column.len() as u32).collect::<Vec<_>>());
     all.finish()
 }
 

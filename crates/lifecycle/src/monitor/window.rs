@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use tabwright_core::block::MISSING_INTEGER;
 use tabwright_core::metric::Predictions as Scores;
 use tabwright_core::{Block, Column, Field, Kind, Schema, Table, Task};
 use tabwright_learn::fit::answer_names;
@@ -12,7 +13,7 @@ use tabwright_store::predictions::{
 use tabwright_store::time::Micros;
 
 use super::gather::Growing;
-use super::logger::UNUSABLE;
+use super::logger::{CANARY, UNUSABLE};
 use crate::error::Result;
 
 /// Microseconds of an hour.
@@ -56,9 +57,9 @@ pub struct Window {
     pub canary: u64,
     /// How many rows could not be used.
     pub unusable: u64,
-    /// Values that were missing, out of range, or unseen, among all inputs of all entries.
+    /// Values that were missing, out of range, or unseen, among all inputs of these predictions.
     pub unusual: [u64; 3],
-    /// Entries of which that is known: what others predicted was not looked at.
+    /// Predictions of which that is known: what others predicted was not looked at.
     pub looked_at: u64,
     /// What labels there are.
     pub labels: JoinCounts,
@@ -156,13 +157,12 @@ impl Window {
         let mut join = request.log.join(&read, request.labels)?;
         for labelled in join.by_ref() {
             let labelled = labelled?;
-            window.count(&labelled.chunk);
+            let rows = window.count(&labelled.chunk);
             if let Some(builder) = &mut builder {
-                builder.add(&labelled);
+                builder.add(&labelled, &rows);
             }
         }
         window.labels = join.counts();
-        window.entries -= window.unusable.min(window.entries);
         window.labels.entries = window.entries;
         window.duplicates = join.chunks().duplicates();
         window.damage = join.chunks().damage().to_vec();
@@ -184,38 +184,40 @@ impl Window {
         self.losses.iter().map(|loss| loss.rows).sum()
     }
 
-    fn count(&mut self, chunk: &Chunk) {
-        let times = chunk.times();
-        self.entries += times.len() as u64;
-        for at in times {
-            *self.hours.entry(at.div_euclid(HOUR) * HOUR).or_default() += 1;
-            let (first, last) = self.span.unwrap_or((*at, *at));
-            self.span = Some((first.min(*at), last.max(*at)));
-        }
-        let sum = |name: &str| match chunk.table.column_named(name) {
-            Ok(column) => (0..column.len()).map(|row| column.number(row)).filter(|n| *n > 0.0).sum::<f64>() as u64,
-            Err(_) => 0,
+    /// Counts the entries of a chunk, and gives those that have a prediction.
+    fn count(&mut self, chunk: &Chunk) -> Vec<u32> {
+        let category = |name: &str| match chunk.table.column_named(name) {
+            Ok(Column::Category(category)) => Some(category),
+            _ => None,
         };
-        for (all, name) in self.unusual.iter_mut().zip(["missing", "out_of_range", "unseen"]) {
-            *all += sum(name);
-        }
-        if let Ok(missing) = chunk.table.column_named("missing") {
-            self.looked_at += (0..missing.len()).filter(|row| !missing.is_missing(*row)).count() as u64;
-        }
-        if let Ok(Column::Category(flags)) = chunk.table.column_named("flags") {
-            for flag in (0..flags.codes.len()).filter_map(|row| flags.get(row)) {
-                self.unusable += u64::from(has_flag(flag, UNUSABLE));
-                self.canary += u64::from(has_flag(flag, "canary"));
-            }
-        }
-        if let Ok(Column::Category(aliases)) = chunk.table.column_named("alias") {
-            for alias in (0..aliases.codes.len()).filter_map(|row| aliases.get(row)) {
+        let (flags, aliases) = (category("flags"), category("alias"));
+        let all = 0..chunk.times().len() as u32;
+        let flags_of = |row: u32| flags.and_then(|flags| flags.get(row as usize)).unwrap_or_default();
+        let (unusable, rows): (Vec<u32>, Vec<u32>) = all.partition(|row| has_flag(flags_of(*row), UNUSABLE));
+        self.unusable += unusable.len() as u64;
+        self.entries += rows.len() as u64;
+        for &row in &rows {
+            let at = chunk.times()[row as usize];
+            *self.hours.entry(at.div_euclid(HOUR) * HOUR).or_default() += 1;
+            let (first, last) = self.span.unwrap_or((at, at));
+            self.span = Some((first.min(at), last.max(at)));
+            self.canary += u64::from(has_flag(flags_of(row), CANARY));
+            if let Some(alias) = aliases.and_then(|aliases| aliases.get(row as usize)) {
                 match self.aliases.get_mut(alias) {
                     Some(count) => *count += 1,
                     None => drop(self.aliases.insert(alias.to_owned(), 1)),
                 }
             }
         }
+        for (all, name) in self.unusual.iter_mut().zip(["missing", "out_of_range", "unseen"]) {
+            let Ok(column) = chunk.table.column_named(name) else { continue };
+            let known = rows.iter().map(|row| column.number(*row as usize)).filter(|count| !count.is_nan());
+            *all += known.sum::<f64>() as u64;
+        }
+        if let Ok(missing) = chunk.table.column_named("missing") {
+            self.looked_at += rows.iter().filter(|row| !missing.is_missing(**row as usize)).count() as u64;
+        }
+        rows
     }
 }
 
@@ -231,8 +233,8 @@ struct Builder<'a> {
     /// The largest hash that is held.
     most: u64,
     hashes: Vec<u64>,
-    times: Vec<Micros>,
-    latencies: Vec<i64>,
+    times: Growing,
+    latencies: Growing,
     predictions: Growing,
     probabilities: Vec<Growing>,
     labels: Growing,
@@ -250,8 +252,8 @@ impl<'a> Builder<'a> {
             most_rows: most_rows.max(1),
             most: u64::MAX,
             hashes: Vec::new(),
-            times: Vec::new(),
-            latencies: Vec::new(),
+            times: Growing::Timestamp(Vec::new()),
+            latencies: Growing::Integer(Vec::new()),
             predictions: outcome.clone(),
             probabilities: schema.outputs.classes().iter().map(|_| Growing::Float(Vec::new())).collect(),
             labels: outcome,
@@ -259,25 +261,19 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn add(&mut self, labelled: &LabelledChunk) {
+    /// Takes in some rows of a chunk.
+    fn add(&mut self, labelled: &LabelledChunk, rows: &[u32]) {
         let chunk = &labelled.chunk;
         let ids = Column::Category(chunk.ids().clone());
         let hash = |hash: [u8; 16]| hash[..8].iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
         let hashes: Vec<u64> = hash_rows(&[&ids], chunk.times().len()).into_iter().map(hash).collect();
-        let flags = match chunk.table.column_named("flags") {
-            Ok(Column::Category(flags)) => Some(flags),
-            _ => None,
-        };
-        let is_usable =
-            |row: usize| flags.and_then(|flags| flags.get(row)).is_none_or(|flag| !has_flag(flag, UNUSABLE));
-        let is_held = |row: &u32| hashes[*row as usize] <= self.most && is_usable(*row as usize);
-        let rows: Vec<u32> = (0..hashes.len() as u32).filter(is_held).collect();
+        let rows: Vec<u32> = rows.iter().copied().filter(|row| hashes[*row as usize] <= self.most).collect();
         self.hashes.extend(rows.iter().map(|row| hashes[*row as usize]));
-        self.times.extend(rows.iter().map(|row| chunk.times()[*row as usize]));
-        if let Ok(latencies) = chunk.table.column_named("latency_us") {
-            let some = rows.iter().map(|row| *row as usize);
-            self.latencies
-                .extend(some.map(|row| if latencies.is_missing(row) { -1 } else { latencies.number(row) as i64 }));
+        for (all, name) in [(&mut self.times, "time"), (&mut self.latencies, "latency_us")] {
+            match chunk.table.column_named(name) {
+                Ok(column) => all.push(column, &rows),
+                Err(_) => all.push_missing(rows.len()),
+            }
         }
         self.predictions.push(chunk.predictions(), &rows);
         self.labels.push(&labelled.labels, &rows);
@@ -288,7 +284,7 @@ impl<'a> Builder<'a> {
                 None => all.push_missing(rows.len()),
             }
         }
-        let held = self.times.len();
+        let held = self.hashes.len();
         for (input, all) in self.schema.inputs.iter().zip(&mut self.inputs) {
             let position = chunk.schema.inputs.iter().position(|own| own.name == input.name);
             let found = position.and_then(|at| chunk.inputs().get(at));
@@ -302,7 +298,7 @@ impl<'a> Builder<'a> {
                 None => all.push_missing(held - all.len()),
             }
         }
-        while self.times.len() > 2 * self.most_rows {
+        if self.hashes.len() > 2 * self.most_rows {
             self.thin_out();
         }
     }
@@ -313,28 +309,17 @@ impl<'a> Builder<'a> {
         sorted.sort_unstable();
         self.most = sorted[self.most_rows - 1];
         let kept: Vec<bool> = self.hashes.iter().map(|hash| *hash <= self.most).collect();
-        let mut row = 0;
-        let mut is_kept = || {
-            row += 1;
-            kept[row - 1]
-        };
-        self.times.retain(|_| is_kept());
-        row = 0;
-        let mut is_kept = || {
-            row += 1;
-            kept[row - 1]
-        };
-        self.latencies.retain(|_| is_kept());
-        let all = [&mut self.predictions, &mut self.labels].into_iter().chain(&mut self.probabilities);
+        let own = [&mut self.times, &mut self.latencies, &mut self.predictions, &mut self.labels];
+        let all = own.into_iter().chain(&mut self.probabilities);
         all.chain(self.inputs.iter_mut().flatten()).for_each(|column| column.retain(&kept));
         self.hashes.retain(|hash| *hash <= self.most);
     }
 
     fn finish(mut self) -> Result<Held> {
-        if self.times.len() > self.most_rows {
+        if self.hashes.len() > self.most_rows {
             self.thin_out();
         }
-        let n_rows = self.times.len();
+        let n_rows = self.hashes.len();
         let field = |input: &tabwright_store::predictions::LogColumn| Field::feature(&input.name, input.kind);
         let schema = Schema::new(self.schema.inputs.iter().map(field).collect())?;
         let columns: Vec<Column> = self
@@ -351,11 +336,16 @@ impl<'a> Builder<'a> {
             Column::Float(values) => values,
             other => (0..other.len()).map(|row| other.number(row)).collect(),
         };
-        self.latencies.retain(|latency| *latency >= 0);
+        let whole = |column: Growing| match column.finish() {
+            Column::Integer(values) | Column::Timestamp(values) => values,
+            other => (0..other.len())
+                .map(|row| if other.is_missing(row) { MISSING_INTEGER } else { other.number(row) as i64 })
+                .collect(),
+        };
         Ok(Held {
             inputs,
-            times: self.times,
-            latencies: self.latencies,
+            times: whole(self.times),
+            latencies: whole(self.latencies).into_iter().filter(|micros| *micros != MISSING_INTEGER).collect(),
             predictions: (n_rows > 0).then(|| self.predictions.finish()),
             probabilities: self.probabilities.into_iter().map(floats).collect(),
             labels: (n_rows > 0).then(|| self.labels.finish()),

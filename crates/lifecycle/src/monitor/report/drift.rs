@@ -139,7 +139,7 @@ fn compared(
         Err(error) => return Err(error.into()),
     };
     let whole = match reference {
-        Reference::Rows(rows) if asks_for_whole => {
+        Reference::Rows(rows) if asks_for_whole && !inputs.schema().is_empty() => {
             let options = ClassifierOptions { seed: options.seed, ..ClassifierOptions::default() };
             tell_apart(rows, View::all(inputs), &options)?
         }
